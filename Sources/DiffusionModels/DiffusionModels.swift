@@ -1,0 +1,2 @@
+/// The DiffusionModels module.
+enum DiffusionModelsModule {}

@@ -1,0 +1,2 @@
+/// The GraphRuntime module.
+enum GraphRuntimeModule {}

@@ -1,0 +1,2 @@
+/// The Nodes module.
+enum NodesModule {}

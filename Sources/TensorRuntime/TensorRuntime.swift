@@ -1,0 +1,2 @@
+/// The TensorRuntime module.
+enum TensorRuntimeModule {}

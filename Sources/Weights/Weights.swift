@@ -1,0 +1,2 @@
+/// The Weights module.
+enum WeightsModule {}
