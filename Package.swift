@@ -58,12 +58,12 @@ let package = Package(
       dependencies: ["TensorRuntime", "Weights", "DiffusionModels", argumentParser]),
 
     .target(
-      name: "TestSupport", dependencies: ["TensorRuntime", "Weights", "GraphRuntime"],
+      name: "TestSupport", dependencies: ["TensorRuntime", "Weights"],
       path: "Tests/TestSupport"),
     .testTarget(name: "TensorRuntimeTests", dependencies: ["TensorRuntime", "TestSupport"]),
     .testTarget(name: "WeightsTests", dependencies: ["Weights", "TestSupport"]),
     .testTarget(name: "DiffusionModelsTests", dependencies: ["DiffusionModels", "TestSupport"]),
-    .testTarget(name: "GraphRuntimeTests", dependencies: ["GraphRuntime", "TestSupport"]),
+    .testTarget(name: "GraphRuntimeTests", dependencies: ["GraphRuntime"]),
     .testTarget(name: "NodesTests", dependencies: ["Nodes", "TestSupport"]),
     .testTarget(
       name: "GoldenTests", dependencies: ["DiffusionModels", "Nodes", "TestSupport"],
