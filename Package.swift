@@ -17,9 +17,6 @@ let argumentParser = Target.Dependency.product(
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 
-/// The standard place for numeric fixtures; read from disk, never bundled.
-let goldens = ["Goldens"]
-
 let package = Package(
   name: "resgraph",
   products: [
@@ -67,7 +64,7 @@ let package = Package(
     .testTarget(name: "NodesTests", dependencies: ["Nodes", "TestSupport"]),
     .testTarget(
       name: "GoldenTests", dependencies: ["DiffusionModels", "Nodes", "TestSupport"],
-      exclude: goldens),
+      exclude: ["Goldens"]),
     .testTarget(name: "CommandTests", dependencies: ["resgraph", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
