@@ -1,0 +1,84 @@
+import Synchronization
+
+/// Why an implementation does not take a problem.
+struct Refusal: Sendable, Equatable, CustomStringConvertible {
+  let reason: String
+
+  init(_ reason: String) { self.reason = reason }
+
+  var description: String { reason }
+}
+
+/// One way to compute an op.
+///
+/// `Body` is what runs it: a function for ops without weights, a maker of kernels for layers.
+struct Implementation<Problem: Sendable, Body: Sendable>: Sendable {
+  /// Unique within the table, such as `openblas_im2col`.
+  let name: String
+  /// What the processor must have.
+  let isa: ISA
+  /// Nil when the problem can be computed, or the reason why not.
+  let accepts: @Sendable (Problem) -> Refusal?
+  let body: Body
+
+  init(
+    name: String, isa: ISA, accepts: @escaping @Sendable (Problem) -> Refusal? = { _ in nil },
+    body: Body
+  ) {
+    self.name = name
+    self.isa = isa
+    self.accepts = accepts
+    self.body = body
+  }
+}
+
+/// The implementations of an op, best first; the last one refuses nothing.
+struct DispatchTable<Problem: Sendable & CustomStringConvertible, Body: Sendable>: Sendable {
+  let op: String
+  let implementations: [Implementation<Problem, Body>]
+
+  /// The first implementation within the cap that takes the problem.
+  func choose(_ problem: Problem) -> Implementation<Problem, Body> {
+    let cap = Dispatch.effectiveCap
+    if RuntimeSettings.current.printsDispatch { printChoice(problem, cap) }
+    for implementation in implementations where implementation.isa <= cap {
+      if implementation.accepts(problem) == nil { return implementation }
+    }
+    preconditionFailure("no implementation of \(op) takes \(problem)")
+  }
+
+  private func printChoice(_ problem: Problem, _ cap: ISA) {
+    var refusals: [String] = []
+    var chosen = "none"
+    for implementation in implementations {
+      let refusal =
+        implementation.isa > cap
+        ? Refusal("needs \(implementation.isa)") : implementation.accepts(problem)
+      guard let refusal else {
+        chosen = "\(implementation.name) (\(implementation.isa))"
+        break
+      }
+      refusals.append("\(implementation.name): \(refusal)")
+    }
+    var line = "resgraph: dispatch \(op) \(problem) -> \(chosen)"
+    if !refusals.isEmpty { line += "; refused " + refusals.joined(separator: "; ") }
+    if Dispatch.isNew(line) { printToStandardError(line) }
+  }
+}
+
+/// The choice of implementations.
+public enum Dispatch {
+  /// A lower cap than the environment's for the ops called within a scope, used to compare paths.
+  @TaskLocal public static var cap: ISA?
+
+  static var effectiveCap: ISA {
+    let allowed = RuntimeSettings.current.isa
+    return cap.map { min($0, allowed) } ?? allowed
+  }
+
+  private static let printed = Mutex<Set<String>>([])
+
+  static func isNew(_ line: String) -> Bool {
+    printed.withLock { $0.insert(line).inserted }
+  }
+}

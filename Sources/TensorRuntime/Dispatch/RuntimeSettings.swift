@@ -1,0 +1,55 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// What the environment asks of the runtime, read once.
+struct RuntimeSettings: Sendable {
+  static let current = RuntimeSettings(
+    isa: environment("RESGRAPH_ISA"), verbose: environment("RESGRAPH_VERBOSE"),
+    detected: .detected)
+
+  /// The best instruction set that may be used.
+  let isa: ISA
+  /// Whether every choice of an implementation is printed.
+  let printsDispatch: Bool
+  /// What was asked for and cannot be had, one sentence each.
+  let problems: [String]
+
+  init(isa requested: String?, verbose: String?, detected: ISA) {
+    var problems: [String] = []
+    var cap = detected
+    if let requested, !requested.isEmpty {
+      if let asked = ISA(rawValue: requested) {
+        cap = min(asked, detected)
+        if asked > detected {
+          problems.append(
+            "RESGRAPH_ISA=\(requested): this processor has no \(requested), using \(detected)")
+        }
+      } else {
+        let known = ISA.allCases.map(\.rawValue).joined(separator: ", ")
+        problems.append("RESGRAPH_ISA=\(requested) is not known (known: \(known)), ignored")
+      }
+    }
+    let topics = (verbose ?? "").split(separator: ",").map(String.init)
+    for topic in topics where topic != "dispatch" {
+      problems.append("RESGRAPH_VERBOSE=\(topic) is not known (known: dispatch), ignored")
+    }
+    isa = cap
+    printsDispatch = topics.contains("dispatch")
+    self.problems = problems
+  }
+
+  private static func environment(_ name: String) -> String? {
+    getenv(name).map { String(cString: $0) }
+  }
+}
+
+/// Writes one line to standard error.
+func printToStandardError(_ line: String) {
+  let bytes = Array((line + "\n").utf8)
+  _ = bytes.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
+}

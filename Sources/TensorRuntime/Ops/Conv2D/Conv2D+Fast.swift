@@ -1,0 +1,4 @@
+extension ConvTable {
+  /// Implementations that need an instruction set, best first.
+  static let fast: [Implementation<ConvProblem, Maker>] = []
+}

@@ -1,0 +1,219 @@
+/// The elements one block of an elementwise loop covers: large enough to hide a thread's wake-up.
+let elementwiseGrain = 1 << 15
+
+extension Tensor {
+  /// Applies a function to every element.
+  ///
+  /// - Parameter transform: A pure function.
+  /// - Returns: A tensor of the same shape and layout.
+  @inline(__always)
+  func map(_ transform: (Float) -> Float) -> Tensor {
+    let source = base
+    return withTensors(self) {
+      Tensor(shape: shape, layout: layout) { destination in
+        Parallel.run(count: count, grain: elementwiseGrain) { range in
+          for index in range { destination[index] = transform(source[index]) }
+        }
+      }
+    }
+  }
+
+  /// Combines two tensors of equal shape element by element, in the first one's layout.
+  @inline(__always)
+  static func zip(
+    _ lhs: Tensor, _ rhs: Tensor, _ combine: (Float, Float) -> Float
+  ) -> Tensor {
+    precondition(lhs.shape == rhs.shape, "shapes differ: \(lhs.shape) and \(rhs.shape)")
+    let other = rhs.inLayout(lhs.layout)
+    let first = lhs.base
+    let second = other.base
+    return withTensors(lhs, other) {
+      Tensor(shape: lhs.shape, layout: lhs.layout) { destination in
+        Parallel.run(count: lhs.count, grain: elementwiseGrain) { range in
+          for index in range { destination[index] = combine(first[index], second[index]) }
+        }
+      }
+    }
+  }
+
+  /// The sum, element by element.
+  ///
+  /// - Parameters:
+  ///   - lhs: The first tensor, whose layout the result has.
+  ///   - rhs: A tensor of the same shape.
+  /// - Returns: A new tensor.
+  public static func + (lhs: Tensor, rhs: Tensor) -> Tensor { zip(lhs, rhs) { $0 + $1 } }
+
+  /// The difference, element by element.
+  ///
+  /// - Parameters:
+  ///   - lhs: The first tensor, whose layout the result has.
+  ///   - rhs: A tensor of the same shape.
+  /// - Returns: A new tensor.
+  public static func - (lhs: Tensor, rhs: Tensor) -> Tensor { zip(lhs, rhs) { $0 - $1 } }
+
+  /// The product, element by element.
+  ///
+  /// - Parameters:
+  ///   - lhs: The first tensor, whose layout the result has.
+  ///   - rhs: A tensor of the same shape.
+  /// - Returns: A new tensor.
+  public static func * (lhs: Tensor, rhs: Tensor) -> Tensor { zip(lhs, rhs) { $0 * $1 } }
+
+  /// The quotient, element by element.
+  ///
+  /// - Parameters:
+  ///   - lhs: The first tensor, whose layout the result has.
+  ///   - rhs: A tensor of the same shape.
+  /// - Returns: A new tensor.
+  public static func / (lhs: Tensor, rhs: Tensor) -> Tensor { zip(lhs, rhs) { $0 / $1 } }
+
+  /// Adds a number to every element.
+  ///
+  /// - Parameters:
+  ///   - lhs: The tensor.
+  ///   - rhs: The number.
+  /// - Returns: A new tensor.
+  public static func + (lhs: Tensor, rhs: Float) -> Tensor { lhs.map { $0 + rhs } }
+
+  /// Subtracts a number from every element.
+  ///
+  /// - Parameters:
+  ///   - lhs: The tensor.
+  ///   - rhs: The number.
+  /// - Returns: A new tensor.
+  public static func - (lhs: Tensor, rhs: Float) -> Tensor { lhs.map { $0 - rhs } }
+
+  /// Multiplies every element by a number.
+  ///
+  /// - Parameters:
+  ///   - lhs: The tensor.
+  ///   - rhs: The number.
+  /// - Returns: A new tensor.
+  public static func * (lhs: Tensor, rhs: Float) -> Tensor { lhs.map { $0 * rhs } }
+
+  /// Divides every element by a number.
+  ///
+  /// - Parameters:
+  ///   - lhs: The tensor.
+  ///   - rhs: The number.
+  /// - Returns: A new tensor.
+  public static func / (lhs: Tensor, rhs: Float) -> Tensor { lhs.map { $0 / rhs } }
+
+  /// Adds a number to every element.
+  ///
+  /// - Parameters:
+  ///   - lhs: The number.
+  ///   - rhs: The tensor.
+  /// - Returns: A new tensor.
+  public static func + (lhs: Float, rhs: Tensor) -> Tensor { rhs.map { lhs + $0 } }
+
+  /// Subtracts every element from a number.
+  ///
+  /// - Parameters:
+  ///   - lhs: The number.
+  ///   - rhs: The tensor.
+  /// - Returns: A new tensor.
+  public static func - (lhs: Float, rhs: Tensor) -> Tensor { rhs.map { lhs - $0 } }
+
+  /// Multiplies every element by a number.
+  ///
+  /// - Parameters:
+  ///   - lhs: The number.
+  ///   - rhs: The tensor.
+  /// - Returns: A new tensor.
+  public static func * (lhs: Float, rhs: Tensor) -> Tensor { rhs.map { lhs * $0 } }
+
+  /// The negated tensor.
+  ///
+  /// - Parameter operand: The tensor.
+  /// - Returns: A new tensor.
+  public static prefix func - (operand: Tensor) -> Tensor { operand.map { -$0 } }
+
+  /// A weighted sum of two tensors, each product and the sum rounded to float32.
+  ///
+  /// - Parameters:
+  ///   - a: The first tensor, whose layout the result has.
+  ///   - x: Its factor.
+  ///   - b: A tensor of the same shape.
+  ///   - y: Its factor.
+  /// - Returns: a·x + b·y.
+  public static func multiplyAdd(_ a: Tensor, _ x: Float, _ b: Tensor, _ y: Float) -> Tensor {
+    zip(a, b) { $0 * x + $1 * y }
+  }
+
+  /// A weighted sum of any number of tensors in one pass.
+  ///
+  /// Every product and every partial sum is rounded to float32 from left to right, as a chain of
+  /// separate float32 operations would.
+  ///
+  /// - Parameter terms: At least one factor with its tensor, all of one shape.
+  /// - Returns: The sum, in the first tensor's layout.
+  public static func linearCombination(_ terms: [(Float, Tensor)]) -> Tensor {
+    guard let first = terms.first else { preconditionFailure("a sum needs a term") }
+    let model = first.1
+    let parts = terms.map { term in
+      precondition(
+        term.1.shape == model.shape, "shapes differ: \(model.shape) and \(term.1.shape)")
+      return (term.0, term.1.inLayout(model.layout))
+    }
+    return Tensor(shape: model.shape, layout: model.layout) { destination in
+      Parallel.run(count: model.count, grain: elementwiseGrain) { range in
+        let source = parts[0].1.base
+        let factor = parts[0].0
+        for index in range { destination[index] = factor * source[index] }
+        for (factor, tensor) in parts.dropFirst() {
+          let source = tensor.base
+          for index in range { destination[index] += factor * source[index] }
+        }
+      }
+      withExtendedLifetime(parts) {}
+    }
+  }
+
+  /// Limits every element to a range; NaN stays NaN.
+  ///
+  /// - Parameter range: The lowest and highest value allowed.
+  /// - Returns: A new tensor.
+  public func clamped(to range: ClosedRange<Float>) -> Tensor {
+    let low = range.lowerBound
+    let high = range.upperBound
+    return map { $0 < low ? low : ($0 > high ? high : $0) }
+  }
+
+  /// Adds one number per sample and channel, such as a time embedding.
+  ///
+  /// - Parameter v: [B, C], for a feature map [B, C, H, W].
+  /// - Returns: A feature map in the same layout.
+  public func adding(perSampleChannel v: Tensor) -> Tensor {
+    let size = featureMapSize
+    precondition(
+      v.shape == [size.batch, size.channels], "cannot add \(v.shape) to channels of \(shape)")
+    let pixels = size.height * size.width
+    let source = base
+    let added = v.base
+    return withTensors(self, v) {
+      Tensor(shape: shape, layout: layout) { destination in
+        if layout == .contiguous {
+          Parallel.run(count: size.batch * size.channels, grain: max(1, (1 << 15) / (pixels + 1))) {
+            for plane in $0 {
+              let value = added[plane]
+              let start = plane * pixels
+              for index in start..<start + pixels { destination[index] = source[index] + value }
+            }
+          }
+        } else {
+          Parallel.run(count: size.batch * pixels, grain: max(1, (1 << 15) / size.channels)) {
+            for pixel in $0 {
+              let values = added + pixel / pixels * size.channels
+              let start = pixel * size.channels
+              for channel in 0..<size.channels {
+                destination[start &+ channel] = source[start &+ channel] + values[channel]
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}

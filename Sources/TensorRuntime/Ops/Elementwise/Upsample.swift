@@ -1,0 +1,97 @@
+/// Maps an enlarged index to the source index, as torch's nearest interpolation to a size does:
+/// floor(index · float32(from / to)), limited to the last one.
+struct NearestIndex: Sendable {
+  private let ratio: Float
+  private let last: Int
+  private let isIdentity: Bool
+  private let isDouble: Bool
+
+  init(from source: Int, to target: Int) {
+    ratio = target > 0 ? Float(source) / Float(target) : 0
+    last = source - 1
+    isIdentity = source == target
+    isDouble = target == 2 * source
+  }
+
+  @inline(__always)
+  func source(_ index: Int) -> Int {
+    if isIdentity { return index }
+    return isDouble ? index &>> 1 : min(Int(Float(index) * ratio), last)
+  }
+}
+
+/// Enlarges or shrinks a feature map by nearest neighbour to a size, as torch's
+/// `interpolate(size:, mode: "nearest")` does.
+///
+/// Doubling gives the same as a scale factor of two.
+///
+/// - Parameters:
+///   - x: [B, C, H, W], any layout.
+///   - height: Rows of the result.
+///   - width: Columns of the result.
+/// - Returns: [B, C, height, width], channels-last.
+public func upsampleNearest(_ x: Tensor, height: Int, width: Int) -> Tensor {
+  let size = x.featureMapSize
+  precondition(
+    size.height > 0 && size.width > 0 && height >= 0 && width >= 0,
+    "cannot resize \(x.shape) to \(height)x\(width)")
+  let map = x.channelsLast()
+  let rows = NearestIndex(from: size.height, to: height)
+  let columns = NearestIndex(from: size.width, to: width)
+  let channels = size.channels
+  return withTensors(map) {
+    Tensor(shape: [size.batch, channels, height, width], layout: .channelsLast) { destination in
+      let grain = max(1, elementwiseGrain / max(1, width * channels))
+      Parallel.run(count: size.batch * height, grain: grain) { lines in
+        for line in lines {
+          let sourceLine = line / height * size.height + rows.source(line % height)
+          let source = map.base + sourceLine * size.width * channels
+          let target = destination + line * width * channels
+          for column in 0..<width {
+            (target + column * channels).update(
+              from: source + columns.source(column) * channels, count: channels)
+          }
+        }
+      }
+    }
+  }
+}
+
+/// Averages non-overlapping or strided windows of a feature map without padding.
+///
+/// - Parameters:
+///   - x: [B, C, H, W], any layout.
+///   - kernel: Side of the window.
+///   - stride: Pixels between windows.
+/// - Returns: [B, C, (H - kernel) / stride + 1, (W - kernel) / stride + 1], channels-last.
+public func averagePool2D(_ x: Tensor, kernel: Int, stride: Int) -> Tensor {
+  let size = x.featureMapSize
+  precondition(
+    kernel >= 1 && stride >= 1 && size.height >= kernel && size.width >= kernel,
+    "a window of \(kernel) does not fit into \(x.shape)")
+  let height = (size.height - kernel) / stride + 1
+  let width = (size.width - kernel) / stride + 1
+  let channels = size.channels
+  let map = x.channelsLast()
+  let share = 1 / Float(kernel * kernel)
+  return withTensors(map) {
+    Tensor(shape: [size.batch, channels, height, width], layout: .channelsLast) { destination in
+      Parallel.run(count: size.batch * height, grain: 1) { lines in
+        for line in lines {
+          for column in 0..<width {
+            let target = destination + (line * width + column) * channels
+            target.update(repeating: 0, count: channels)
+            for row in 0..<kernel {
+              let sourceRow = line / height * size.height + line % height * stride + row
+              for inner in 0..<kernel {
+                let place = sourceRow * size.width + column * stride + inner
+                addInPlace(target, map.base + place * channels, channels)
+              }
+            }
+            for channel in 0..<channels { target[channel] *= share }
+          }
+        }
+      }
+    }
+  }
+}

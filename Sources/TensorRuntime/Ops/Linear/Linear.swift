@@ -1,0 +1,143 @@
+/// A fully connected layer, y = activation(x·Wᵀ + b + residual).
+///
+/// Also serves convolutions with 1x1 kernels over tokens.
+public struct Linear: Sendable {
+  let parameters: LinearParameters
+  private let kernels = KernelCache<any LinearKernel>()
+
+  /// The number of features taken.
+  public var inputs: Int { parameters.inputs }
+  /// The number of features given.
+  public var outputs: Int { parameters.outputs }
+
+  /// Makes a layer from stored weights.
+  ///
+  /// - Parameters:
+  ///   - weight: [O, I], or [O, I, 1, 1].
+  ///   - bias: [O], or nil for none.
+  public init(weight: RawTensor, bias: RawTensor?) {
+    let shape = weight.shape
+    precondition(
+      shape.count == 2 || (shape.count == 4 && shape[2] == 1 && shape[3] == 1),
+      "a linear weight is [O, I] or [O, I, 1, 1], got \(shape)")
+    precondition(
+      bias == nil || bias?.shape == [shape[0]], "bias \(bias?.shape ?? []) does not fit \(shape)")
+    parameters = LinearParameters(
+      weight: weight.reshaped([shape[0], shape[1]]), bias: bias?.alignedFloats())
+  }
+
+  /// Applies the layer to the last dimension.
+  ///
+  /// - Parameters:
+  ///   - x: [..., I].
+  ///   - residual: [..., O], added before the activation.
+  ///   - activation: Applied last.
+  /// - Returns: [..., O], contiguous.
+  public func callAsFunction(
+    _ x: Tensor, residual: Tensor? = nil, activation: Activation = .none
+  ) -> Tensor {
+    let shape = checkedShape(x, width: outputs)
+    precondition(
+      residual == nil || residual?.shape == shape,
+      "residual \(residual?.shape ?? []) does not fit \(shape)")
+    let added = residual?.contiguous()
+    return run(
+      x, shape: shape,
+      LinearProblem(
+        rows: x.count / max(1, inputs), inputs: inputs, outputs: outputs, activation: activation,
+        hasBias: parameters.bias != nil, hasResidual: added != nil, gated: false),
+      residual: added)
+  }
+
+  /// Applies a layer of 2·D outputs and gates the first half with the GELU of the second.
+  ///
+  /// - Parameter x: [..., I].
+  /// - Returns: [..., D], value · gelu(gate), contiguous.
+  public func geglu(_ x: Tensor) -> Tensor {
+    precondition(outputs % 2 == 0, "GEGLU needs an even number of outputs, got \(outputs)")
+    let shape = checkedShape(x, width: outputs / 2)
+    return run(
+      x, shape: shape,
+      LinearProblem(
+        rows: x.count / max(1, inputs), inputs: inputs, outputs: outputs, activation: .gelu,
+        hasBias: parameters.bias != nil, hasResidual: false, gated: true),
+      residual: nil)
+  }
+
+  private func checkedShape(_ x: Tensor, width: Int) -> [Int] {
+    precondition(
+      x.shape.last == inputs, "a layer of \(inputs) inputs cannot take \(x.shape)")
+    return x.shape.dropLast() + [width]
+  }
+
+  private func run(
+    _ x: Tensor, shape: [Int], _ problem: LinearProblem, residual: Tensor?
+  ) -> Tensor {
+    let input = x.contiguous()
+    return withTensors(input, residual) {
+      Tensor(shape: shape) { destination in
+        guard problem.rows > 0 else { return }
+        let implementation = LinearTable.table.choose(problem)
+        let kernel = kernels.kernel(implementation.name) { implementation.body(parameters) }
+        kernel.run(
+          LinearCall(
+            problem: problem, input: input.base, residual: residual?.base, output: destination))
+      }
+    }
+  }
+}
+
+/// The stored weights of a linear layer.
+final class LinearParameters: Sendable {
+  /// [O, I], as stored.
+  let weight: RawTensor
+  let bias: FloatView?
+  /// Packed forms that several kernels may share.
+  let packs = PackCache()
+  /// Float32 [O, I]: the stored memory itself where it is float32.
+  var plainWeight: FloatView { weight.alignedFloats() }
+
+  var outputs: Int { weight.shape[0] }
+  var inputs: Int { weight.shape[1] }
+
+  init(weight: RawTensor, bias: FloatView?) {
+    self.weight = weight
+    self.bias = bias
+  }
+}
+
+/// What a linear kernel is asked for.
+struct LinearProblem: Sendable, CustomStringConvertible {
+  let rows: Int
+  let inputs: Int
+  /// Of the weight matrix; a gated result is half as wide.
+  let outputs: Int
+  /// Applied last; for gated problems, to the second half.
+  let activation: Activation
+  let hasBias: Bool
+  let hasResidual: Bool
+  /// Whether the first half of the outputs is multiplied by the activated second half.
+  let gated: Bool
+
+  var description: String {
+    "\(rows)x\(inputs)x\(outputs)" + (activation == .none ? "" : " \(activation)")
+      + (gated ? " gated" : "") + (hasResidual ? " +residual" : "")
+  }
+}
+
+/// A problem with its operands, all dense and row-major.
+struct LinearCall {
+  let problem: LinearProblem
+  /// [rows, inputs].
+  let input: UnsafePointer<Float>
+  /// [rows, outputs], or nil.
+  let residual: UnsafePointer<Float>?
+  /// [rows, outputs], or [rows, outputs / 2] when gated.
+  let output: UnsafeMutablePointer<Float>
+}
+
+/// One implementation with one layer's weights in its own form.
+protocol LinearKernel: Sendable {
+  /// Computes the whole result, in parallel, with results independent of the thread count.
+  func run(_ call: LinearCall)
+}

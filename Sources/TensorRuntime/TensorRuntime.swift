@@ -1,2 +1,0 @@
-/// The TensorRuntime module.
-enum TensorRuntimeModule {}

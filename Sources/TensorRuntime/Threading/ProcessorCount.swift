@@ -1,0 +1,49 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// How many processors this process may keep busy.
+enum ProcessorCount {
+  /// The processors online, limited by the affinity mask and by the control group's quota.
+  static func available() -> Int {
+    var count = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    if let allowed = contents("/proc/self/status").flatMap(allowedProcessors) {
+      count = min(count, allowed)
+    }
+    if let quota = contents("/sys/fs/cgroup/cpu.max").flatMap(quotaProcessors) {
+      count = min(count, quota)
+    }
+    return count
+  }
+
+  /// Counts the bits of the hexadecimal mask in the `Cpus_allowed:` line.
+  static func allowedProcessors(_ status: String) -> Int? {
+    for line in status.split(separator: "\n") where line.hasPrefix("Cpus_allowed:") {
+      let mask = line.dropFirst("Cpus_allowed:".count)
+      let count = mask.reduce(0) { $0 + ($1.hexDigitValue?.nonzeroBitCount ?? 0) }
+      return count > 0 ? count : nil
+    }
+    return nil
+  }
+
+  /// Reads "quota period" in microseconds, rounded up to whole processors; "max" is no limit.
+  static func quotaProcessors(_ line: String) -> Int? {
+    let fields = line.split(whereSeparator: \.isWhitespace)
+    guard fields.count == 2, let quota = Int(fields[0]), let period = Int(fields[1]),
+      quota > 0, period > 0
+    else { return nil }
+    return max(1, (quota - 1) / period + 1)
+  }
+
+  private static func contents(_ path: String) -> String? {
+    guard let file = fopen(path, "r") else { return nil }
+    defer { fclose(file) }
+    var buffer = [UInt8](repeating: 0, count: 16_384)
+    let length = fread(&buffer, 1, buffer.count, file)
+    return String(decoding: buffer[..<length], as: UTF8.self)
+  }
+}
