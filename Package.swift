@@ -39,6 +39,7 @@ let package = Package(
       name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg62-turbo-dev"])]),
 
     .target(name: "CKernels", cSettings: kernelSettings),
+    .target(name: "CImageIO", dependencies: ["CPNG", "CJPEG"]),
     .target(name: "TensorRuntime", dependencies: ["CKernels", "COpenBLAS"]),
     .target(name: "Weights", dependencies: ["TensorRuntime", crypto]),
     .target(name: "DiffusionModels", dependencies: ["TensorRuntime", "Weights"]),
@@ -46,7 +47,7 @@ let package = Package(
     .target(
       name: "Nodes",
       dependencies: [
-        "GraphRuntime", "TensorRuntime", "Weights", "DiffusionModels", "CPNG", "CJPEG",
+        "GraphRuntime", "TensorRuntime", "Weights", "DiffusionModels", "CImageIO",
       ]),
     .executableTarget(
       name: "resgraph", dependencies: ["GraphRuntime", "Nodes", argumentParser, logging]),
@@ -61,7 +62,8 @@ let package = Package(
     .testTarget(name: "WeightsTests", dependencies: ["Weights", "TestSupport"]),
     .testTarget(name: "DiffusionModelsTests", dependencies: ["DiffusionModels", "TestSupport"]),
     .testTarget(name: "GraphRuntimeTests", dependencies: ["GraphRuntime"]),
-    .testTarget(name: "NodesTests", dependencies: ["Nodes", "TestSupport"]),
+    .testTarget(
+      name: "NodesTests", dependencies: ["Nodes", "TensorRuntime", "TestSupport"], exclude: goldens),
     .testTarget(
       name: "GoldenTests", dependencies: ["DiffusionModels", "Nodes", "TestSupport"],
       exclude: ["Goldens"]),
@@ -71,5 +73,5 @@ let package = Package(
 )
 
 for target in package.targets where ![.system, .plugin].contains(target.type) {
-  if target.name != "CKernels" { target.swiftSettings = swiftSettings }
+  if !["CKernels", "CImageIO"].contains(target.name) { target.swiftSettings = swiftSettings }
 }

@@ -1,0 +1,124 @@
+import CImageIO
+import Foundation
+
+/// Reading PNG and JPEG files, told apart by their content.
+enum ImageFile {
+  /// The most pixels a picture may have: 134 million, 400 MB decoded.
+  static let maximumPixels = 1 << 27
+  /// The longest file that is opened at all.
+  static let maximumFileBytes = 1 << 30
+  /// Deflate makes at most about 1032 bytes of one, so a longer promise is a lie.
+  private static let deflateLimit = 1_040
+  /// No JPEG coding stores more pixels in a byte: 8x8 blocks cost bits even when they are empty.
+  private static let jpegPixelsPerByte = 8_192
+
+  /// Reads a picture: RGB, or RGBA where the file has transparency; EXIF's turn is applied.
+  static func read(path: String) throws -> PixelImage {
+    try decode(contents(path: path), path: path)
+  }
+
+  /// Reads a picture's size from its header, as `read` would give it.
+  static func size(path: String) throws -> (width: Int, height: Int) {
+    let data = try contents(path: path)
+    let header = try header(data, path: path)
+    let turned = isPNG(data) ? false : (EXIFOrientation(jpeg: data)?.swapsSides ?? false)
+    let (width, height) = (Int(header.width), Int(header.height))
+    return turned ? (height, width) : (width, height)
+  }
+
+  /// Decodes a file's bytes; `path` only names it in errors.
+  static func decode(_ data: [UInt8], path: String) throws -> PixelImage {
+    var header = try header(data, path: path)
+    let (width, height) = (Int(header.width), Int(header.height))
+    var image = PixelImage(width: width, height: height, channels: Int(header.channels))
+    let decodesPNG = isPNG(data)
+    try withMessage(path: path) { message in
+      image.bytes.withUnsafeMutableBufferPointer { pixels in
+        decodesPNG
+          ? cimage_png_read(data, data.count, &header, pixels.baseAddress, message)
+          : cimage_jpeg_read(data, data.count, &header, pixels.baseAddress, message)
+      }
+    }
+    guard !decodesPNG, let orientation = EXIFOrientation(jpeg: data) else { return image }
+    return orientation.apply(to: image)
+  }
+
+  /// The text a PNG carries under a keyword; nil where there is none.
+  static func text(path: String, keyword: String) throws -> String? {
+    let data = try contents(path: path)
+    guard isPNG(data) else {
+      throw ImageError.unknownFormat(path: path, kind: foreignKind(data))
+    }
+    var buffer = cimage_buffer()
+    defer { cimage_buffer_free(&buffer) }
+    try withMessage(path: path) { message in
+      cimage_png_text(data, data.count, keyword, &buffer, message)
+    }
+    guard let bytes = buffer.bytes else { return nil }
+    return String(decoding: UnsafeBufferPointer(start: bytes, count: buffer.count), as: UTF8.self)
+  }
+
+  /// Whether the bytes start as a PNG does.
+  static func isPNG(_ data: [UInt8]) -> Bool {
+    data.starts(with: [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
+  }
+
+  private static func header(_ data: [UInt8], path: String) throws -> cimage_header {
+    var header = cimage_header()
+    if isPNG(data) {
+      try withMessage(path: path) { cimage_png_header(data, data.count, &header, $0) }
+    } else if data.starts(with: [0xff, 0xd8, 0xff]) {
+      try withMessage(path: path) { cimage_jpeg_header(data, data.count, &header, $0) }
+    } else {
+      throw ImageError.unknownFormat(path: path, kind: foreignKind(data))
+    }
+    let (width, height) = (Int(header.width), Int(header.height))
+    let stored =
+      isPNG(data)
+      ? Int(header.stored_row_bytes) * height / deflateLimit
+      : width * height / jpegPixelsPerByte
+    guard width > 0, height > 0, width * height <= maximumPixels, stored <= data.count else {
+      throw ImageError.tooLarge(path: path, width: width, height: height)
+    }
+    return header
+  }
+
+  /// What a file is that people take for a picture this engine reads.
+  private static func foreignKind(_ data: [UInt8]) -> String? {
+    let start = String(decoding: data.prefix(16), as: UTF8.self)
+    if start.hasPrefix("RIFF") { return "a WebP or other RIFF file" }
+    if start.hasPrefix("GIF8") { return "a GIF" }
+    if start.hasPrefix("BM") { return "a BMP" }
+    if start.hasPrefix("II*") || start.hasPrefix("MM\0*") { return "a TIFF" }
+    if start.dropFirst(4).hasPrefix("ftyp") { return "a HEIC, AVIF or video file" }
+    if start.hasPrefix("version https://") { return "a Git LFS pointer, not the file itself" }
+    return data.isEmpty ? "empty" : nil
+  }
+
+  private static func contents(path: String) throws -> [UInt8] {
+    do {
+      let handle = try FileHandle(forReadingFrom: URL(filePath: path))
+      defer { try? handle.close() }
+      guard try handle.seekToEnd() <= maximumFileBytes else {
+        throw ImageError.fileAccess(path: path, reason: "the file is longer than 1 GiB")
+      }
+      try handle.seek(toOffset: 0)
+      return [UInt8](try handle.readToEnd() ?? Data())
+    } catch let error as ImageError {
+      throw error
+    } catch {
+      throw ImageError.fileAccess(path: path, reason: "the file cannot be read")
+    }
+  }
+
+  /// Runs a C decoder, and throws its message when it reports one.
+  private static func withMessage(
+    path: String, _ body: (UnsafeMutablePointer<CChar>?) -> Int32
+  ) throws {
+    var message = [CChar](repeating: 0, count: Int(CIMAGE_MESSAGE_SIZE))
+    let status = message.withUnsafeMutableBufferPointer { body($0.baseAddress) }
+    guard status != 0 else { return }
+    let text = message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+    throw ImageError.damaged(path: path, reason: String(decoding: text, as: UTF8.self))
+  }
+}

@@ -1,0 +1,70 @@
+/// What happens to a picture whose sides are not in the wanted proportion.
+enum ImageFit: String, CaseIterable, Sendable {
+  /// Both sides are scaled as needed.
+  case stretch
+  /// The wanted size is filled; what stands over is cut off evenly, as Pillow's `ImageOps.fit`.
+  case cover
+  /// The whole picture is kept on a black ground, as Pillow's `ImageOps.pad`.
+  case contain
+}
+
+extension PixelImage {
+  /// Resizes to the wanted size; where one side is nil it follows from the other in proportion.
+  func fitted(width: Int?, height: Int?, fit: ImageFit, method: ResamplingMethod) -> PixelImage {
+    let size = fittedSize(width: width, height: height)
+    if size.width == self.width, size.height == self.height { return self }
+    switch fit {
+    case .stretch: return resized(width: size.width, height: size.height, method: method)
+    case .cover: return covering(width: size.width, height: size.height, method: method)
+    case .contain: return contained(width: size.width, height: size.height, method: method)
+    }
+  }
+
+  /// The size `fitted` gives.
+  func fittedSize(width: Int?, height: Int?) -> (width: Int, height: Int) {
+    switch (width, height) {
+    case (let width?, let height?): (width, height)
+    case (let width?, nil): (width, max(1, Self.scaled(self.height, width, over: self.width)))
+    case (nil, let height?): (max(1, Self.scaled(self.width, height, over: self.height)), height)
+    case (nil, nil): (self.width, self.height)
+    }
+  }
+
+  private static func scaled(_ side: Int, _ numerator: Int, over denominator: Int) -> Int {
+    Int((Double(side) / Double(denominator) * Double(numerator)).rounded(.toNearestOrEven))
+  }
+
+  private func covering(width: Int, height: Int, method: ResamplingMethod) -> PixelImage {
+    let (sourceWidth, sourceHeight) = (Double(self.width), Double(self.height))
+    let wanted = Double(width) / Double(height)
+    let ratio = sourceWidth / sourceHeight
+    var (cropWidth, cropHeight) = (sourceWidth, sourceHeight)
+    if ratio > wanted {
+      cropWidth = wanted * sourceHeight
+    } else if ratio < wanted {
+      cropHeight = sourceWidth / wanted
+    }
+    var box = ResamplingBox(self)
+    let (left, top) = ((sourceWidth - cropWidth) * 0.5, (sourceHeight - cropHeight) * 0.5)
+    (box.left, box.top) = (Float(left), Float(top))
+    (box.right, box.bottom) = (Float(left + cropWidth), Float(top + cropHeight))
+    return resized(width: width, height: height, method: method, box: box)
+  }
+
+  private func contained(width: Int, height: Int, method: ResamplingMethod) -> PixelImage {
+    let ratio = Double(self.width) / Double(self.height)
+    let wanted = Double(width) / Double(height)
+    var (innerWidth, innerHeight) = (width, height)
+    if ratio > wanted {
+      innerHeight = max(1, Self.scaled(self.height, width, over: self.width))
+    } else if ratio < wanted {
+      innerWidth = max(1, Self.scaled(self.width, height, over: self.height))
+    }
+    let inner = resized(width: innerWidth, height: innerHeight, method: method)
+    var canvas = PixelImage(width: width, height: height, channels: channels)
+    let left = (Double(width - innerWidth) * 0.5).rounded(.toNearestOrEven)
+    let top = (Double(height - innerHeight) * 0.5).rounded(.toNearestOrEven)
+    canvas.paste(inner, x: Int(left), y: Int(top))
+    return canvas
+  }
+}
