@@ -1,0 +1,41 @@
+import Crypto
+
+/// Identifies a result: the SHA-256 of everything that decides it.
+public struct CacheKey: Sendable, Hashable, Codable, CustomStringConvertible {
+  /// The digest in 64 lower-case hexadecimal digits.
+  public let hex: String
+
+  /// Takes a finished digest.
+  ///
+  /// - Parameter digest: The SHA-256.
+  init(_ digest: SHA256.Digest) { hex = hexadecimal(digest) }
+
+  /// Makes a key that equals no other: for results that must not be found again.
+  ///
+  /// - Returns: A random key.
+  public static func unique() -> CacheKey {
+    var encoder = CanonicalEncoder(domain: "unique")
+    var generator = SystemRandomNumberGenerator()
+    for _ in 0..<4 { encoder.add(Literal.int(Int128(generator.next()))) }
+    return encoder.key()
+  }
+
+  /// The first digits, enough to tell keys apart in a listing.
+  public var short: String { String(hex.prefix(12)) }
+  /// All digits.
+  public var description: String { hex }
+}
+
+/// Writes bytes as lower-case hexadecimal digits.
+///
+/// - Parameter bytes: Any bytes.
+/// - Returns: Two digits per byte.
+func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+  let digits = Array("0123456789abcdef".utf8)
+  var text: [UInt8] = []
+  for byte in bytes {
+    text.append(digits[Int(byte >> 4)])
+    text.append(digits[Int(byte & 15)])
+  }
+  return String(decoding: text, as: UTF8.self)
+}

@@ -1,0 +1,31 @@
+/// What a finished command tells its caller, as an exit code.
+public enum ExitStatus: Int32, Sendable, Codable, Hashable {
+  /// Everything asked for is done.
+  case done = 0
+  /// A node failed while running.
+  case nodeFailed = 1
+  /// The command line is wrong.
+  case usage = 64
+  /// The graph or its parameters are invalid.
+  case invalid = 65
+  /// A file that is named does not exist.
+  case missingFile = 66
+  /// Not available on this CPU or in this build.
+  case unavailable = 69
+  /// A defect of the engine.
+  case internalError = 70
+  /// Reading or writing failed.
+  case ioError = 74
+  /// Worth trying again: memory budget, disk full.
+  case temporary = 75
+  /// Interrupted by SIGINT, state saved.
+  case interrupted = 130
+  /// Interrupted by SIGTERM, state saved.
+  case terminated = 143
+}
+
+/// An error that knows with which code the command should end.
+public protocol ExitStatusError: Error {
+  /// The exit code.
+  var exitStatus: ExitStatus { get }
+}

@@ -1,0 +1,110 @@
+/// What a node may use while it runs.
+public struct NodeContext: Sendable {
+  /// The node's name in the graph, for messages.
+  public let nodeID: String
+  /// The node's cache key.
+  public let cacheKey: CacheKey
+  /// The numeric mode of the run, such as `fp32`: part of the cache key.
+  public let numericMode: String
+  /// Paths and content digests.
+  public let files: FileAccess
+  /// Objects shared by nodes.
+  public let services: Services
+  /// Saved state of an earlier, unfinished run of an equal node.
+  public let checkpoint: NodeCheckpoint
+  /// Stops the run when asked to.
+  public let cancellation: CancellationToken
+  private let report: @Sendable (Report) -> Void
+
+  /// What a running node says.
+  public enum Report: Sendable, Hashable {
+    /// A step of several is done.
+    case progress(step: Int, count: Int)
+    /// Something the user should know.
+    case warning(String)
+  }
+
+  /// Describes one node's run; tests make their own, runs get theirs from the executor.
+  ///
+  /// - Parameters:
+  ///   - nodeID: The node's name in the graph.
+  ///   - environment: Files, services and settings of the run.
+  ///   - cacheKey: The node's cache key.
+  ///   - report: Receives progress and warnings, on the node's thread.
+  public init(
+    nodeID: String, environment: RunEnvironment = RunEnvironment(),
+    cacheKey: CacheKey = CacheKey.unique(),
+    report: @escaping @Sendable (Report) -> Void = { _ in }
+  ) {
+    self.nodeID = nodeID
+    self.cacheKey = cacheKey
+    numericMode = environment.numericMode
+    files = environment.files
+    services = environment.services
+    checkpoint = NodeCheckpoint(store: environment.checkpoints, key: cacheKey)
+    cancellation = environment.cancellation
+    self.report = report
+  }
+
+  /// Says how far the node is.
+  ///
+  /// - Parameters:
+  ///   - step: How many steps are done.
+  ///   - count: How many there are.
+  public func progress(step: Int, of count: Int) {
+    report(.progress(step: step, count: count))
+  }
+
+  /// Tells the user something that does not stop the run.
+  ///
+  /// - Parameter message: A sentence without a full stop.
+  public func warn(_ message: String) { report(.warning(message)) }
+
+  /// Stops the node if the run is to stop; call it at least once per step.
+  ///
+  /// - Throws: `RunCancelled`.
+  public func checkCancellation() throws { try cancellation.check() }
+
+  /// Finds a shared object.
+  ///
+  /// - Parameter type: The type under which it was added to the run's services.
+  /// - Returns: The object.
+  /// - Throws: `MissingService` when there is none.
+  public func service<Service: Sendable>(_ type: Service.Type) throws -> Service {
+    try services.require(type)
+  }
+}
+
+/// What all nodes of a run share.
+public struct RunEnvironment: Sendable {
+  /// Paths and content digests.
+  public var files: FileAccess
+  /// Objects shared by nodes.
+  public var services: Services
+  /// Where unfinished nodes keep their state.
+  public var checkpoints: any CheckpointStore
+  /// Stops the run.
+  public var cancellation: CancellationToken
+  /// Names the arithmetic, such as `fp32`: part of every cache key.
+  public var numericMode: String
+
+  /// Collects what nodes share.
+  ///
+  /// - Parameters:
+  ///   - files: Paths and content digests.
+  ///   - services: Objects shared by nodes.
+  ///   - checkpoints: Where unfinished nodes keep their state.
+  ///   - cancellation: Stops the run.
+  ///   - numericMode: Names the arithmetic.
+  public init(
+    files: FileAccess = FileAccess(), services: Services = Services(),
+    checkpoints: any CheckpointStore = NoCheckpoints(),
+    cancellation: CancellationToken = CancellationToken(), numericMode: String = "fp32"
+  ) {
+    self.files = files
+    self.services = services
+    self.checkpoints = checkpoints
+    self.cancellation = cancellation
+    self.numericMode = numericMode
+  }
+}

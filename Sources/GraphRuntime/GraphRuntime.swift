@@ -1,2 +1,0 @@
-/// The GraphRuntime module.
-enum GraphRuntimeModule {}

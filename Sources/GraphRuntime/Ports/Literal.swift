@@ -1,0 +1,76 @@
+/// A plain value as a graph file writes it: what parameters are made from and what cache keys hash.
+public enum Literal: Sendable, Hashable {
+  /// The YAML null.
+  case null
+  /// `true` or `false`.
+  case bool(Bool)
+  /// A whole number; wide enough for a 64-bit seed with or without sign.
+  case int(Int128)
+  /// A number with a fraction, an exponent, or one of `.inf` and `.nan`.
+  case float(Double)
+  /// A text.
+  case string(String)
+  /// An ordered list.
+  case list([Literal])
+
+  /// The name of the value's type, as messages print it.
+  public var typeName: String {
+    switch self {
+    case .null: "null"
+    case .bool: "bool"
+    case .int: "int"
+    case .float: "float"
+    case .string: "string"
+    case .list: "list"
+    }
+  }
+}
+
+extension Literal: CustomStringConvertible {
+  /// The value as one would write it in a graph file, on one line.
+  public var description: String {
+    switch self {
+    case .null: "null"
+    case .bool(let value): value ? "true" : "false"
+    case .int(let value): String(value)
+    case .float(let value): Literal.spelling(of: value)
+    case .string(let value): quoted(value)
+    case .list(let items): "[" + items.map(\.description).joined(separator: ", ") + "]"
+    }
+  }
+
+  /// The type and the value, shortened: how messages say what was found.
+  public var summary: String {
+    if case .null = self { return "null" }
+    let text = description
+    return typeName + " " + (text.count > 60 ? String(text.prefix(57)) + "..." : text)
+  }
+
+  static func spelling(of value: Double) -> String {
+    if value.isNaN { return ".nan" }
+    if value.isInfinite { return value < 0 ? "-.inf" : ".inf" }
+    return String(value)
+  }
+}
+
+/// Quotes a text the way JSON does, so that it can stand in a message or a JSON file.
+///
+/// - Parameter text: Any text.
+/// - Returns: The text in double quotes, with quotes, backslashes and control characters escaped.
+public func quoted(_ text: String) -> String {
+  var result = "\""
+  for scalar in text.unicodeScalars {
+    switch scalar {
+    case "\"": result += "\\\""
+    case "\\": result += "\\\\"
+    case "\n": result += "\\n"
+    case "\r": result += "\\r"
+    case "\t": result += "\\t"
+    case _ where scalar.value < 0x20 || scalar.value == 0x7F:
+      let digits = String(scalar.value, radix: 16)
+      result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+    default: result.unicodeScalars.append(scalar)
+    }
+  }
+  return result + "\""
+}

@@ -1,0 +1,128 @@
+/// The declaration of a node type as data: what documentation, the JSON Schema and tools read.
+public struct NodeSchema: Sendable, Hashable, Codable {
+  /// The name graphs use in `type:`.
+  public var name: String
+  /// Part of the cache key.
+  public var version: Int
+  /// What the node does.
+  public var summary: String
+  /// How the node uses the machine.
+  public var resources: ResourceClass
+  /// Whether equal inputs give equal outputs.
+  public var isPure: Bool
+  /// Input ports in order of declaration.
+  public var inputs: [InputSchema]
+  /// Parameters in order of declaration.
+  public var params: [ParamSchema]
+  /// Output ports in order of declaration.
+  public var outputs: [OutputSchema]
+
+  /// An input port.
+  public struct InputSchema: Sendable, Hashable, Codable {
+    /// The port's name.
+    public var name: String
+    /// The port type's name.
+    public var type: String
+    /// How many values it takes.
+    public var arity: Arity
+    /// For lists, how many values there must be.
+    public var minimumCount: Int
+    /// Which family is taken, in words; nil when any.
+    public var family: String?
+    /// Whether a literal may stand there.
+    public var acceptsLiteral: Bool
+    /// What the port is.
+    public var summary: String
+  }
+
+  /// A parameter.
+  public struct ParamSchema: Sendable, Hashable, Codable {
+    /// The parameter's name.
+    public var name: String
+    /// The kind of value, in words.
+    public var type: String
+    /// The words it takes, if it is a choice.
+    public var choices: [String]?
+    /// The range of a number.
+    public var limits: ParamLimits
+    /// Whether it must be given.
+    public var isRequired: Bool
+    /// The default as a graph would write it; nil when there is none.
+    public var defaultValue: String?
+    /// What the parameter does.
+    public var summary: String
+  }
+
+  /// An output port.
+  public struct OutputSchema: Sendable, Hashable, Codable {
+    /// The port's name.
+    public var name: String
+    /// The port type's name.
+    public var type: String
+    /// Where the family comes from, in words; nil when there is none or only the run tells.
+    public var family: String?
+    /// What the port is.
+    public var summary: String
+  }
+
+  /// All names that a node of this type may have in a graph, parameters and inputs.
+  public var portNames: [String] { inputs.map(\.name) + params.map(\.name) }
+}
+
+extension FamilyRule {
+  /// The rule in words, nil for none.
+  var schemaText: String? {
+    switch self {
+    case .any: nil
+    case .same(let port): "as \(port)"
+    case .oneOf(let families): families.joined(separator: ", ")
+    }
+  }
+}
+
+extension NodeSchema {
+  /// The declaration as a page of text: what `resgraph node NAME` prints.
+  public var documentation: String {
+    var lines = ["\(name) (version \(version), \(resources.rawValue))", "", summary, ""]
+    func section(_ title: String, _ rows: [(String, String)]) {
+      guard !rows.isEmpty else { return }
+      lines.append("\(title):")
+      let width = rows.map(\.0.count).max() ?? 0
+      for (left, right) in rows {
+        lines.append("  " + left + String(repeating: " ", count: width - left.count) + "  " + right)
+      }
+      lines.append("")
+    }
+    section("inputs", inputs.map { ("\($0.name): \($0.typeText)", $0.summary) })
+    section("parameters", params.map { ("\($0.name): \($0.typeText)", $0.summary) })
+    section("outputs", outputs.map { ("\($0.name): \($0.typeText)", $0.summary) })
+    return lines.dropLast().joined(separator: "\n") + "\n"
+  }
+}
+
+extension NodeSchema.InputSchema {
+  /// `Latent`, `Conditioning?`, `[Control]`, with the family rule in angle brackets.
+  var typeText: String {
+    let full = family.map { "\(type)<\($0)>" } ?? type
+    return switch arity {
+    case .required: full
+    case .optional: full + "?"
+    case .list: "[\(full)]" + (minimumCount > 0 ? " (at least \(minimumCount))" : "")
+    }
+  }
+}
+
+extension NodeSchema.ParamSchema {
+  /// The kind with range and default: `int, 1 to 1000 (25)`.
+  var typeText: String {
+    var text = type
+    if let range = limits.description { text += ", \(range)" }
+    if let defaultValue { return defaultValue == "null" ? text + "?" : text + " (\(defaultValue))" }
+    return text + ", required"
+  }
+}
+
+extension NodeSchema.OutputSchema {
+  /// `UNet<as unet>`.
+  var typeText: String { family.map { "\(type)<\($0)>" } ?? type }
+}

@@ -1,0 +1,105 @@
+/// How a node uses the machine: what the executor may run beside it.
+public enum ResourceClass: String, Sendable, Codable {
+  /// Uses all cores; compute nodes run one at a time.
+  case compute
+  /// Waits for files or decodes them on one core; runs beside a compute node.
+  case io
+  /// Instant and pure: reads file headers at most, and makes small values such as model recipes.
+  ///
+  /// A light node whose inputs are all known runs while the graph is validated, and what it throws
+  /// is a validation error. It never runs again for that graph.
+  case light
+}
+
+/// What a node needs of memory, as far as it can tell before the run.
+public struct MemoryEstimate: Sendable, Hashable, Codable {
+  /// Bytes in use while the node runs, beside its inputs and outputs.
+  public var workingBytes: Int
+  /// Bytes of all its outputs.
+  public var outputBytes: Int
+
+  /// States an estimate.
+  ///
+  /// - Parameters:
+  ///   - workingBytes: Bytes in use while the node runs, beside its inputs and outputs.
+  ///   - outputBytes: Bytes of all its outputs.
+  public init(workingBytes: Int, outputBytes: Int) {
+    self.workingBytes = workingBytes
+    self.outputBytes = outputBytes
+  }
+}
+
+/// A node type: one declaration yields validation, defaults, documentation, the JSON Schema and the
+/// cache key.
+///
+/// A conforming struct has only `@Input`, `@Param` and `@Output` properties. An instance serves one
+/// node of one run. The order of declaration is the order in documentation.
+public protocol NodeType: SendableMetatype {
+  /// The name graphs use in `type:`; the Swift type's name unless given.
+  static var name: String { get }
+  /// Bumped when the outputs for equal inputs change: part of the cache key.
+  static var version: Int { get }
+  /// What the node does, in a sentence or two.
+  static var summary: String { get }
+  /// How the node uses the machine.
+  static var resources: ResourceClass { get }
+  /// Whether equal inputs give equal outputs; false keeps results out of every cache.
+  static var isPure: Bool { get }
+  /// Makes a node whose ports are not connected yet.
+  init()
+  /// Checks what can be checked before anything runs: file headers, ranges between parameters.
+  ///
+  /// Called once per node, after its inputs' nodes. Inputs that only a run can make are not known
+  /// (`$port.known` is nil). Outputs set here are predictions, see `Output`.
+  /// Light nodes whose inputs are all known are run instead.
+  ///
+  /// - Parameter context: Where to report errors and warnings, files and services.
+  /// - Throws: `NodeError`, or any error; it becomes a validation error at this node.
+  mutating func validate(_ context: ValidationContext) throws
+  /// Estimates memory, once the node has passed validation.
+  ///
+  /// - Parameter context: Files and services. Inputs may be unknown, as in `validate`.
+  /// - Returns: The estimate, nil when there is none.
+  func estimateMemory(_ context: ValidationContext) -> MemoryEstimate?
+  /// Identifies the contents of the files that the node reads, for the cache key.
+  ///
+  /// A node that reads only some files of a folder lists them here; the rest of the folder then
+  /// does not matter. Paths stay out of the key: name the files' roles and digests.
+  ///
+  /// - Parameter files: Gives digests of file contents.
+  /// - Returns: One text per content; nil for the digests of all `InputPath` parameters.
+  /// - Throws: Any error of reading the files.
+  func contentDigests(_ files: FileAccess) throws -> [String]?
+  /// Computes every output.
+  ///
+  /// - Parameter context: Progress, cancellation, checkpoints, files and services.
+  /// - Throws: `CancellationError` from `checkCancellation`, `NodeError`, or any error.
+  mutating func run(_ context: NodeContext) throws
+}
+
+extension NodeType {
+  /// The Swift type's name.
+  public static var name: String { String(describing: Self.self) }
+  /// The first version.
+  public static var version: Int { 1 }
+  /// Compute.
+  public static var resources: ResourceClass { .compute }
+  /// Pure.
+  public static var isPure: Bool { true }
+  /// Checks nothing.
+  ///
+  /// - Parameter context: Unused.
+  /// - Throws: Nothing.
+  public mutating func validate(_ context: ValidationContext) throws {}
+  /// Gives no estimate.
+  ///
+  /// - Parameter context: Unused.
+  /// - Returns: Nil.
+  public func estimateMemory(_ context: ValidationContext) -> MemoryEstimate? { nil }
+  /// Leaves it to the engine to digest the `InputPath` parameters.
+  ///
+  /// - Parameter files: Unused.
+  /// - Returns: Nil.
+  /// - Throws: Nothing.
+  public func contentDigests(_ files: FileAccess) throws -> [String]? { nil }
+}

@@ -1,0 +1,205 @@
+/// A parameter of a node: a plain value, usually written into the graph as a literal.
+///
+/// A parameter with an initial value has that default; one of an optional type may be left out;
+/// any other is required. It may also be fed by a `$node.port` reference to a plain output.
+/// The name is the property's in snake case.
+///
+/// ```swift
+/// @Param("Denoising steps", min: 1, max: 1000) var steps = 25
+/// @Param("Width in pixels", min: 64, multipleOf: 8) var width: Int
+/// @Param("Folder or file of the adapter") var path: InputPath
+/// ```
+///
+/// Inside `validate` a value fed by a node that has not run is not known: read `$steps.known`.
+@propertyWrapper
+public final class Param<Value: ParamValue> {
+  /// What the parameter does, in a sentence, with its unit.
+  public let summary: String
+  let explicitName: String?
+  let limits: ParamLimits
+  let defaultValue: Value?
+  private var value: Value?
+  private var isUnknown = false
+
+  /// Declares a parameter with a default.
+  ///
+  /// - Parameters:
+  ///   - wrappedValue: The default.
+  ///   - summary: What the parameter does, in a sentence, with its unit.
+  ///   - name: The name, when it is not the property's in snake case.
+  ///   - min: The smallest number allowed.
+  ///   - max: The largest number allowed.
+  ///   - multipleOf: The number must be a multiple of this.
+  public init(
+    wrappedValue: Value, _ summary: String, name: String? = nil, min: Double? = nil,
+    max: Double? = nil, multipleOf: Int? = nil
+  ) {
+    self.summary = summary
+    explicitName = name
+    limits = ParamLimits(min: min, max: max, multipleOf: multipleOf)
+    defaultValue = wrappedValue
+  }
+
+  /// Declares a parameter without a default: required, unless its type is optional or a list.
+  ///
+  /// - Parameters:
+  ///   - summary: What the parameter does, in a sentence, with its unit.
+  ///   - name: The name, when it is not the property's in snake case.
+  ///   - min: The smallest number allowed.
+  ///   - max: The largest number allowed.
+  ///   - multipleOf: The number must be a multiple of this.
+  public init(
+    _ summary: String, name: String? = nil, min: Double? = nil, max: Double? = nil,
+    multipleOf: Int? = nil
+  ) {
+    self.summary = summary
+    explicitName = name
+    limits = ParamLimits(min: min, max: max, multipleOf: multipleOf)
+    defaultValue = Value.absent
+  }
+
+  /// The parameter's value.
+  ///
+  /// - Precondition: It is known: always in `run`; in `validate` ask `known` first.
+  public var wrappedValue: Value {
+    get {
+      guard let known else {
+        preconditionFailure("parameter (\(summary)) was read before its value was known")
+      }
+      return known
+    }
+    set {
+      value = newValue
+      isUnknown = false
+    }
+  }
+
+  /// The parameter itself, for `known`.
+  public var projectedValue: Param<Value> { self }
+
+  /// The value if it is known: nil only during validation, when a run must make it first.
+  public var known: Value? { isUnknown ? nil : value ?? defaultValue }
+}
+
+/// The range of a numeric parameter; every bound is inclusive, nil is no bound.
+public struct ParamLimits: Sendable, Hashable, Codable {
+  /// The smallest number allowed.
+  public var min: Double?
+  /// The largest number allowed.
+  public var max: Double?
+  /// The number must be a multiple of this.
+  public var multipleOf: Int?
+
+  /// Sets bounds.
+  ///
+  /// - Parameters:
+  ///   - min: The smallest number allowed.
+  ///   - max: The largest number allowed.
+  ///   - multipleOf: The number must be a multiple of this.
+  public init(min: Double? = nil, max: Double? = nil, multipleOf: Int? = nil) {
+    self.min = min
+    self.max = max
+    self.multipleOf = multipleOf
+  }
+
+  /// The bounds in words, nil when there are none: `at least 64, a multiple of 8`.
+  public var description: String? {
+    var parts: [String] = []
+    switch (min, max) {
+    case (let low?, let high?): parts.append("\(Self.spell(low)) to \(Self.spell(high))")
+    case (let low?, nil): parts.append("at least \(Self.spell(low))")
+    case (nil, let high?): parts.append("at most \(Self.spell(high))")
+    case (nil, nil): break
+    }
+    if let multipleOf { parts.append("a multiple of \(multipleOf)") }
+    return parts.isEmpty ? nil : parts.joined(separator: ", ")
+  }
+
+  /// Checks the numbers of a plain value, also those inside a list.
+  ///
+  /// - Parameter literal: The plain value; texts and truth values always pass.
+  /// - Throws: `ValueMismatch` when a number is outside.
+  public func check(_ literal: Literal) throws {
+    switch literal {
+    case .list(let items): for item in items { try check(item) }
+    case .int(let number):
+      var hint: String?
+      var fits = contains(Double(number))
+      if fits, let step = multipleOf, step > 0, number % Int128(step) != 0 {
+        fits = false
+        hint = nearestMultiple(of: step, to: number)
+      }
+      if !fits { throw mismatch(literal, hint: hint) }
+    case .float(let number):
+      let isMultiple =
+        multipleOf.map { number.truncatingRemainder(dividingBy: Double($0)) == 0 } ?? true
+      if !contains(number) || !isMultiple { throw mismatch(literal, hint: nil) }
+    case .null, .bool, .string: break
+    }
+  }
+
+  private func contains(_ number: Double) -> Bool {
+    if min == nil, max == nil { return true }
+    return number >= (min ?? -.infinity) && number <= (max ?? .infinity)
+  }
+
+  private func mismatch(_ literal: Literal, hint: String?) -> ValueMismatch {
+    ValueMismatch(expected: description ?? "a number", got: literal.description, hint: hint)
+  }
+
+  private func nearestMultiple(of step: Int, to number: Int128) -> String? {
+    let step = Int128(step)
+    let remainder = (number % step + step) % step
+    let (below, overflow) = number.subtractingReportingOverflow(remainder)
+    guard !overflow else { return nil }
+    let above = below.addingReportingOverflow(step)
+    let candidates = (above.overflow ? [below] : [below, above.partialValue])
+      .filter { contains(Double($0)) }
+    guard !candidates.isEmpty else { return nil }
+    return "nearest: " + candidates.map { String($0) }.joined(separator: " or ")
+  }
+
+  private static func spell(_ bound: Double) -> String {
+    Int(exactly: bound).map { String($0) } ?? String(bound)
+  }
+}
+
+/// A parameter, whatever its Swift type.
+protocol AnyParam: AnyObject {
+  var summary: String { get }
+  var explicitName: String? { get }
+  var limits: ParamLimits { get }
+  var kind: ParamKind { get }
+  var defaultLiteral: Literal? { get }
+  /// The value in canonical form; nil when it is not known.
+  var effectiveLiteral: Literal? { get }
+  /// The files that the value names.
+  var inputPaths: [InputPath] { get }
+  /// Checks and takes a plain value.
+  func bind(_ literal: Literal, paths: any PathResolving) throws
+  /// Says that the value comes from a node that has not run.
+  func bindUnknown()
+}
+
+extension Param: AnyParam {
+  var kind: ParamKind { Value.kind }
+  var defaultLiteral: Literal? { defaultValue?.literal }
+  var effectiveLiteral: Literal? { known?.literal }
+
+  var inputPaths: [InputPath] {
+    guard let known else { return [] }
+    if let path = known as? InputPath { return [path] }
+    return known as? [InputPath] ?? []
+  }
+
+  func bind(_ literal: Literal, paths: any PathResolving) throws {
+    let converted = try Value(literal: literal, paths: paths)
+    try limits.check(literal)
+    wrappedValue = converted
+  }
+
+  func bindUnknown() {
+    value = nil
+    isUnknown = true
+  }
+}
