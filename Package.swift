@@ -63,7 +63,8 @@ let package = Package(
     .testTarget(name: "DiffusionModelsTests", dependencies: ["DiffusionModels", "TestSupport"]),
     .testTarget(name: "GraphRuntimeTests", dependencies: ["GraphRuntime"]),
     .testTarget(
-      name: "NodesTests", dependencies: ["Nodes", "TensorRuntime", "TestSupport"], exclude: goldens),
+      name: "NodesTests", dependencies: ["Nodes", "TensorRuntime", "TestSupport"],
+      exclude: ["Goldens"]),
     .testTarget(
       name: "GoldenTests", dependencies: ["DiffusionModels", "Nodes", "TestSupport"],
       exclude: ["Goldens"]),
