@@ -1,0 +1,125 @@
+public import TensorRuntime
+
+/// What a header says about a tensor.
+public struct WeightEntry: Sendable, Equatable {
+  /// The element type as stored.
+  public let dtype: DType
+  /// The sizes, outermost first; empty for a single value.
+  public let shape: [Int]
+  /// How many elements the tensor has.
+  public var count: Int { shape.reduce(1, *) }
+
+  /// Describes a tensor.
+  ///
+  /// - Parameters:
+  ///   - dtype: The element type.
+  ///   - shape: The sizes, outermost first.
+  public init(dtype: DType, shape: [Int]) {
+    self.dtype = dtype
+    self.shape = shape
+  }
+}
+
+/// A readable set of named tensors.
+///
+/// Only headers are read until `tensor(_:)` is called.
+public protocol WeightSource: Sendable {
+  /// The names of all tensors, sorted.
+  var keys: [String] { get }
+  /// What messages call this source: a path, or a description of overlays.
+  var location: String { get }
+  /// What the header says about a tensor, or nil when there is none of that name.
+  func entry(_ key: String) -> WeightEntry?
+  /// The tensor itself, merged with whatever overlays this source stands for.
+  ///
+  /// - Throws: `WeightError` naming the source and the key.
+  func tensor(_ key: String) throws -> RawTensor
+  /// The SHA-256 identity of the content in hexadecimal: base files, overlays and their scales.
+  var digest: String { get throws }
+}
+
+extension WeightSource {
+  /// A name for sources that come from no file.
+  public var location: String { "weights" }
+
+  /// The error for a key this source does not have, with the nearest name it has.
+  func missing(_ key: String) -> WeightError {
+    .missingTensor(source: location, key: key, nearest: nearestName(to: key, among: keys))
+  }
+}
+
+/// Tensors held in memory, for tests and for values that never were files.
+public struct MemorySource: WeightSource {
+  private let tensors: [String: RawTensor]
+  /// The names, sorted.
+  public let keys: [String]
+  /// What messages call this source.
+  public let location: String
+
+  /// Makes a source of named tensors.
+  ///
+  /// - Parameters:
+  ///   - tensors: The tensors by name.
+  ///   - location: What messages call this source.
+  public init(_ tensors: [String: RawTensor], location: String = "memory") {
+    self.tensors = tensors
+    self.location = location
+    keys = tensors.keys.sorted()
+  }
+
+  /// The type and shape of a tensor, or nil.
+  public func entry(_ key: String) -> WeightEntry? {
+    tensors[key].map { WeightEntry(dtype: $0.dtype, shape: $0.shape) }
+  }
+
+  /// The tensor, or a `WeightError` saying why not.
+  public func tensor(_ key: String) throws -> RawTensor {
+    guard let tensor = tensors[key] else { throw missing(key) }
+    return tensor
+  }
+
+  /// The SHA-256 of the content.
+  public var digest: String {
+    get throws {
+      Digest.fields(
+        keys.flatMap { key -> [String] in
+          guard let tensor = tensors[key] else { return [] }
+          let content = tensor.withUnsafeBytes { Digest.bytes($0) }
+          return [key, tensor.dtype.rawValue, "\(tensor.shape)", content]
+        })
+    }
+  }
+}
+
+/// The candidate with the smallest edit distance, when it is near enough to be a slip of the pen.
+func nearestName(to name: String, among candidates: [String]) -> String? {
+  let wanted = Array(name.utf8)
+  var best: (name: String, distance: Int)?
+  // Long lists are sampled by length: a slip changes few characters.
+  for candidate in candidates where abs(candidate.utf8.count - wanted.count) <= 8 {
+    let limit = min(best?.distance ?? .max, max(2, wanted.count / 4))
+    let distance = editDistance(wanted, Array(candidate.utf8), limit: limit)
+    if let distance, distance < limit || best == nil { best = (candidate, distance) }
+    if best?.distance == 1 { break }
+  }
+  return best?.name
+}
+
+/// Levenshtein's distance, or nil when it is above `limit`.
+private func editDistance(_ a: [UInt8], _ b: [UInt8], limit: Int) -> Int? {
+  guard abs(a.count - b.count) <= limit else { return nil }
+  var row = Array(0...b.count)
+  for i in 0..<a.count {
+    var diagonal = row[0]
+    row[0] = i + 1
+    var smallest = row[0]
+    for j in 0..<b.count {
+      let substitution = diagonal + (a[i] == b[j] ? 0 : 1)
+      diagonal = row[j + 1]
+      row[j + 1] = min(substitution, min(row[j], row[j + 1]) + 1)
+      smallest = min(smallest, row[j + 1])
+    }
+    if smallest > limit { return nil }
+  }
+  return row[b.count] <= limit ? row[b.count] : nil
+}

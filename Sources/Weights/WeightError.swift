@@ -1,0 +1,90 @@
+/// What can go wrong while weights are read, matched or written; every case says where.
+public enum WeightError: Error, Sendable, Equatable {
+  /// No file or folder at `path`.
+  case fileMissing(path: String)
+  /// The system refused to read `path`.
+  case fileUnreadable(path: String, reason: String)
+  /// `path` is a folder, device, pipe or socket where a file is needed.
+  case notARegularFile(path: String)
+  /// `path` holds the small text of a Git LFS pointer in place of the weights.
+  case lfsPointer(path: String)
+  /// `path` was replaced, truncated or written to while it was open.
+  case fileChanged(path: String)
+  /// `path` breaks a rule of its format.
+  case malformed(path: String, format: String, reason: String)
+  /// `path` is in a format, or a form of one, that is not read.
+  case unsupportedFormat(path: String, reason: String)
+  /// A folder or checkpoint lacks a part, or its parts contradict each other.
+  case invalidLayout(path: String, reason: String)
+  /// `source` has no tensor named `key`.
+  case missingTensor(source: String, key: String, nearest: String?)
+  /// A tensor has another shape than the model built from it needs.
+  case shapeMismatch(source: String, key: String, expected: [Int], found: [Int])
+  /// A tensor exists but cannot be read (element type, or an object that is not data).
+  case unsupportedTensor(source: String, key: String, reason: String)
+  /// Tensors that nothing asked for.
+  case unusedTensors(source: String, keys: [String])
+  /// No key of an adapter names a module of the model it is applied to.
+  case noMatchingKeys(adapter: String, target: String, examples: [String])
+  /// An adapter belongs to another model; the first contradiction is given.
+  case adapterMismatch(
+    adapter: String, key: String, target: String, expected: [Int], found: [Int], count: Int)
+  /// An adapter of a kind that is not supported.
+  case unsupportedAdapter(adapter: String, reason: String)
+  /// Writing `path` failed; nothing was left behind.
+  case writeFailed(path: String, reason: String)
+}
+
+extension WeightError: CustomStringConvertible {
+  /// One sentence for people, naming the file, what was expected and what was found.
+  public var description: String {
+    switch self {
+    case .fileMissing(let path): return "\(path): no such file or folder"
+    case .fileUnreadable(let path, let reason): return "\(path): cannot be read: \(reason)"
+    case .notARegularFile(let path): return "\(path): is not a regular file"
+    case .lfsPointer(let path):
+      return "\(path): is a Git LFS pointer, not the weights; run 'git lfs pull' in its repository"
+    case .fileChanged(let path): return "\(path): changed while it was open"
+    case .malformed(let path, let format, let reason):
+      return "\(path): not a valid \(format) file: \(reason)"
+    case .unsupportedFormat(let path, let reason): return "\(path): \(reason)"
+    case .invalidLayout(let path, let reason): return "\(path): \(reason)"
+    case .missingTensor(let source, let key, let nearest):
+      let hint = nearest.map { "; did you mean '\($0)'?" } ?? ""
+      return "\(source): no tensor '\(key)'\(hint)"
+    case .shapeMismatch(let source, let key, let expected, let found):
+      return "\(source): tensor '\(key)': expected shape \(expected), found \(found)"
+    case .unsupportedTensor(let source, let key, let reason):
+      return "\(source): tensor '\(key)': \(reason)"
+    case .unusedTensors(let source, let keys):
+      return "\(source): \(countText(keys.count, "tensor")) not used by the model: \(listed(keys))"
+    case .writeFailed(let path, let reason): return "\(path): cannot be written: \(reason)"
+    default: return adapterDescription
+    }
+  }
+
+  /// The sentence of the adapter cases.
+  private var adapterDescription: String {
+    switch self {
+    case .noMatchingKeys(let adapter, let target, let examples):
+      return "\(adapter): none of its keys names a module of \(target) (it has \(listed(examples)))"
+    case .adapterMismatch(let adapter, let key, let target, let expected, let found, let count):
+      let more = count > 1 ? " (and \(count - 1) more)" : ""
+      return "\(adapter): '\(key)' is for a tensor of shape \(found), but '\(target)' has shape "
+        + "\(expected): the adapter belongs to another model\(more)"
+    case .unsupportedAdapter(let adapter, let reason): return "\(adapter): \(reason)"
+    default: return "weights error"
+    }
+  }
+}
+
+/// "1 tensor", "2 tensors".
+func countText(_ count: Int, _ noun: String) -> String {
+  count == 1 ? "1 \(noun)" : "\(count) \(noun)s"
+}
+
+/// The first few names of a list, and how many follow.
+func listed(_ names: [String], limit: Int = 4) -> String {
+  let head = names.prefix(limit).map { "'\($0)'" }.joined(separator: ", ")
+  return names.count > limit ? "\(head) and \(names.count - limit) more" : head
+}

@@ -1,2 +1,0 @@
-/// The Weights module.
-enum WeightsModule {}
