@@ -1,0 +1,150 @@
+"""How often pictures show what their captions say.
+
+Pictures made by diffusers from a model folder:
+
+    python tools/demo/evaluate.py draw --model models/demo --count 500 --size 128x128 --steps 25
+
+Pictures made by anything else (a folder with `metadata.jsonl`: one {"file_name", "text"} per line):
+
+    python tools/demo/evaluate.py folder PICTURES
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from judge import verdict
+from parse import parse
+from reader import read
+from scenes import sample_scene
+
+HELD_OUT_SEED = 20_000_003
+SAMPLERS = ("pndm", "ddim", "dpmpp", "euler", "lcm")
+
+
+def held_out(count: int, counts=(1, 2)) -> list[str]:
+    """Captions from a seed that no training script uses; half of them with two objects."""
+    rng = random.Random(HELD_OUT_SEED)
+    return [sample_scene(rng, counts)[1] for _ in range(count)]
+
+
+def make_sampler(name: str, config):
+    """A diffusers scheduler by short name, from the model's own configuration."""
+    import diffusers
+    if name == "dpmpp":
+        return diffusers.DPMSolverMultistepScheduler.from_config(config, algorithm_type="dpmsolver++")
+    kinds = {"pndm": "PNDMScheduler", "ddim": "DDIMScheduler", "euler": "EulerDiscreteScheduler",
+             "lcm": "LCMScheduler"}
+    return getattr(diffusers, kinds[name]).from_config(config)
+
+
+def load_pipeline(args):
+    """The text-to-image pipeline with the sampler and LoRAs asked for."""
+    from diffusers import StableDiffusionPipeline
+    pipe = StableDiffusionPipeline.from_pretrained(args.model, safety_checker=None,
+                                                   torch_dtype=torch.float32)
+    pipe.scheduler = make_sampler(args.sampler, pipe.scheduler.config)
+    pipe.set_progress_bar_config(disable=True)
+    for i, path in enumerate(args.lora):
+        pipe.load_lora_weights(str(Path(path).parent), weight_name=Path(path).name,
+                               adapter_name=f"lora{i}")
+    return pipe
+
+
+def draw(pipe, captions: list[str], args, **more) -> list[np.ndarray]:
+    """One float picture per caption; picture i uses seed `args.seed + i`."""
+    width, height = (int(v) for v in args.size.split("x"))
+    pictures = []
+    for start in range(0, len(captions), args.batch):
+        part = captions[start:start + args.batch]
+        seeds = [torch.Generator().manual_seed(args.seed + start + i) for i in range(len(part))]
+        extra = {k: v[start:start + args.batch] for k, v in more.items()}
+        pictures += list(pipe(part, width=width, height=height, num_inference_steps=args.steps,
+                              guidance_scale=args.guidance, generator=seeds,
+                              output_type="np", **extra).images)
+    return pictures
+
+
+def judge_all(captions: list[str], pictures) -> dict:
+    """Shares of each judgement over all pictures, and of `right` by number of objects."""
+    sums, by_count = defaultdict(float), defaultdict(list)
+    for caption, picture in zip(captions, pictures):
+        scene = parse(caption)
+        reading = read(picture)
+        found = verdict(scene, reading)
+        for key, value in found.items():
+            sums[key] += bool(value)
+        by_count[len(scene.things)].append(bool(found["right"]))
+    shares = {key: round(value / len(captions), 4) for key, value in sums.items()}
+    shares |= {f"right_{n}": round(float(np.mean(v)), 4) for n, v in sorted(by_count.items())}
+    return {"pictures": len(captions)} | shares
+
+
+def save_pictures(folder: str, captions: list[str], pictures) -> None:
+    """Writes PNGs and `metadata.jsonl`, the layout that the `folder` mode reads."""
+    out = Path(folder)
+    out.mkdir(parents=True, exist_ok=True)
+    with open(out / "metadata.jsonl", "w", encoding="utf-8") as lines:
+        for i, (caption, picture) in enumerate(zip(captions, pictures)):
+            name = f"{i:04}.png"
+            Image.fromarray((picture * 255 + 0.5).astype(np.uint8)).save(out / name)
+            lines.write(json.dumps({"file_name": name, "text": caption}) + "\n")
+
+
+def run_draw(args) -> dict:
+    """Draws held-out captions with diffusers and judges the pictures."""
+    captions = held_out(args.count)
+    started = time.time()
+    pictures = draw(load_pipeline(args), captions, args)
+    seconds = time.time() - started
+    if args.save:
+        save_pictures(args.save, captions, pictures)
+    head = {"size": args.size, "sampler": args.sampler, "steps": args.steps,
+            "guidance": args.guidance, "lora": [Path(p).stem for p in args.lora]}
+    return head | judge_all(captions, pictures) | {"seconds": round(seconds, 1)}
+
+
+def run_folder(args) -> dict:
+    """Judges pictures that lie in a folder with their captions."""
+    folder = Path(args.folder)
+    rows = [json.loads(line) for line in open(folder / "metadata.jsonl", encoding="utf-8")]
+    pictures = (np.asarray(Image.open(folder / row["file_name"]).convert("RGB")) for row in rows)
+    return {"folder": folder.name} | judge_all([row["text"] for row in rows], pictures)
+
+
+def main() -> None:
+    """Prints one JSON line of figures."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    modes = parser.add_subparsers(required=True)
+    drawing = modes.add_parser("draw")
+    drawing.add_argument("--model", required=True)
+    drawing.add_argument("--count", type=int, default=500)
+    drawing.add_argument("--size", default="128x128", help="WIDTHxHEIGHT in pixels")
+    drawing.add_argument("--sampler", choices=SAMPLERS, default="dpmpp")
+    drawing.add_argument("--steps", type=int, default=25)
+    drawing.add_argument("--guidance", type=float, default=5.0)
+    drawing.add_argument("--lora", action="append", default=[], help="kohya file; may repeat")
+    drawing.add_argument("--seed", type=int, default=0)
+    drawing.add_argument("--batch", type=int, default=50)
+    drawing.add_argument("--threads", type=int, default=1)
+    drawing.add_argument("--save", help="also write the pictures to this folder")
+    drawing.set_defaults(run=run_draw)
+    folder = modes.add_parser("folder")
+    folder.add_argument("folder")
+    folder.set_defaults(run=run_folder)
+    args = parser.parse_args()
+    torch.set_num_threads(getattr(args, "threads", 1))
+    print(json.dumps(args.run(args)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

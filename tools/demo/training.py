@@ -1,0 +1,106 @@
+"""What every training script shares: resumable state, schedule, moving average, the log."""
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from pathlib import Path
+
+import torch
+
+
+def learning_rate(step: int, total: int, peak: float, warmup: int = 100, floor: float = 0.02) -> float:
+    """Linear warm-up, then a cosine from `peak` down to `floor * peak`."""
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    done = min(1.0, (step - warmup) / max(1, total - warmup))
+    return peak * (floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * done)))
+
+
+class Average:
+    """Exponential moving average of parameters, with a short memory at the start."""
+
+    def __init__(self, parameters, decay: float):
+        self.parameters = list(parameters)
+        self.decay = decay
+        self.shadow = [p.detach().clone() for p in self.parameters]
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        keep = min(self.decay, (1.0 + step) / (10.0 + step))
+        torch._foreach_lerp_(self.shadow, [p.detach() for p in self.parameters], 1.0 - keep)
+
+    @torch.no_grad()
+    def swap(self) -> None:
+        """Exchanges the averaged values with the live ones (call twice to undo)."""
+        for mean, p in zip(self.shadow, self.parameters):
+            held = p.detach().clone()
+            p.copy_(mean)
+            mean.copy_(held)
+
+
+class Run:
+    """State of one training: modules, optimiser, average, step and seconds; kept in one file."""
+
+    def __init__(self, path: str | Path, modules: dict, parameters, total: int, peak: float,
+                 decay: float = 0.999, weight_decay: float = 0.0, warmup: int = 100):
+        self.path, self.modules, self.total, self.peak = Path(path), modules, total, peak
+        self.warmup = warmup
+        self.parameters = [p for p in parameters if p.requires_grad]
+        self.optimiser = torch.optim.AdamW(self.parameters, lr=peak, betas=(0.9, 0.99),
+                                           weight_decay=weight_decay, foreach=True)
+        self.average = Average(self.parameters, decay)
+        self.step, self.seconds, self.started, self.losses = 0, 0.0, time.time(), []
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.path.exists():
+            self._load()
+
+    def _load(self) -> None:
+        state = torch.load(self.path, weights_only=True)
+        for name, module in self.modules.items():
+            module.load_state_dict(state[name])
+        self.optimiser.load_state_dict(state["optimiser"])
+        for mean, held in zip(self.average.shadow, state["average"]):
+            mean.copy_(held)
+        self.step, self.seconds = state["step"], state["seconds"]
+        print(f"resumed at step {self.step}", flush=True)
+
+    def elapsed(self) -> float:
+        """Seconds of training so far, earlier sessions included."""
+        return self.seconds + time.time() - self.started
+
+    def save(self) -> None:
+        """Writes the whole state; a stop in between leaves the earlier file whole."""
+        state = {name: module.state_dict() for name, module in self.modules.items()}
+        state |= {"optimiser": self.optimiser.state_dict(), "average": self.average.shadow,
+                  "step": self.step, "seconds": self.elapsed()}
+        draft = self.path.with_suffix(".part")
+        torch.save(state, draft)
+        os.replace(draft, self.path)
+
+    def advance(self, loss: torch.Tensor, clip: float = 1.0) -> None:
+        """One optimiser step on `loss`."""
+        rate = learning_rate(self.step, self.total, self.peak, self.warmup)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.parameters, clip)
+        self.optimiser.step()
+        self.step += 1
+        self.average.update(self.step)
+        self.losses.append(float(loss.detach()))
+
+    def report(self, **figures) -> None:
+        """One JSON line: step, seconds, mean loss since the last line, and other figures."""
+        mean = sum(self.losses) / max(1, len(self.losses))
+        self.losses.clear()
+        line = {"step": self.step, "seconds": round(self.elapsed()), "loss": round(mean, 5)} | figures
+        print(json.dumps(line), flush=True)
+
+
+def setup(threads: int, seed: int) -> None:
+    """Fixes the seed and the number of threads."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
