@@ -63,7 +63,7 @@ let package = Package(
     .testTarget(name: "DiffusionModelsTests", dependencies: ["DiffusionModels", "TestSupport"]),
     .testTarget(name: "GraphRuntimeTests", dependencies: ["GraphRuntime"]),
     .testTarget(
-      name: "NodesTests", dependencies: ["Nodes", "TensorRuntime", "TestSupport"],
+      name: "NodesTests", dependencies: ["Nodes", "GraphRuntime", "TensorRuntime", "TestSupport"],
       exclude: ["Goldens"]),
     .testTarget(
       name: "GoldenTests", dependencies: ["DiffusionModels", "Nodes", "TestSupport"],

@@ -16,10 +16,11 @@ import Testing
   }
 
   @Test func oneSideFollowsTheOther() {
-    let source = PixelImage(width: 60, height: 40, channels: 3)
-    #expect(source.fittedSize(width: 30, height: nil) == (30, 20))
-    #expect(source.fittedSize(width: nil, height: 80) == (120, 80))
-    #expect(source.fittedSize(width: nil, height: nil) == (60, 40))
+    let size = PixelSize(width: 60, height: 40)
+    #expect(size.scaled(width: 30, height: nil) == PixelSize(width: 30, height: 20))
+    #expect(size.scaled(width: nil, height: 80) == PixelSize(width: 120, height: 80))
+    #expect(size.scaled(width: nil, height: nil) == size)
+    #expect(size.scaled(width: 7, height: 9) == PixelSize(width: 7, height: 9))
   }
 }
 

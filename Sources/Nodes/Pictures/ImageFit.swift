@@ -8,30 +8,43 @@ enum ImageFit: String, CaseIterable, Sendable {
   case contain
 }
 
+/// The sides of a picture.
+struct PixelSize: Equatable {
+  var width: Int
+  var height: Int
+
+  init(width: Int, height: Int) {
+    self.width = width
+    self.height = height
+  }
+
+  init(_ size: (width: Int, height: Int)) { self.init(width: size.width, height: size.height) }
+
+  /// The wanted size; where one side is nil it follows from the other in proportion.
+  func scaled(width newWidth: Int?, height newHeight: Int?) -> PixelSize {
+    PixelSize(
+      width: newWidth ?? newHeight.map { Self.scale(width, $0, over: height) } ?? width,
+      height: newHeight ?? newWidth.map { Self.scale(height, $0, over: width) } ?? height)
+  }
+
+  /// `side * numerator / denominator`, rounded as Pillow does, at least 1.
+  static func scale(_ side: Int, _ numerator: Int, over denominator: Int) -> Int {
+    let exact = Double(side) / Double(denominator) * Double(numerator)
+    return max(1, Int(exact.rounded(.toNearestOrEven)))
+  }
+}
+
 extension PixelImage {
   /// Resizes to the wanted size; where one side is nil it follows from the other in proportion.
   func fitted(width: Int?, height: Int?, fit: ImageFit, method: ResamplingMethod) -> PixelImage {
-    let size = fittedSize(width: width, height: height)
+    let size = PixelSize(width: self.width, height: self.height)
+      .scaled(width: width, height: height)
     if size.width == self.width, size.height == self.height { return self }
     switch fit {
     case .stretch: return resized(width: size.width, height: size.height, method: method)
     case .cover: return covering(width: size.width, height: size.height, method: method)
     case .contain: return contained(width: size.width, height: size.height, method: method)
     }
-  }
-
-  /// The size `fitted` gives.
-  func fittedSize(width: Int?, height: Int?) -> (width: Int, height: Int) {
-    switch (width, height) {
-    case (let width?, let height?): (width, height)
-    case (let width?, nil): (width, max(1, Self.scaled(self.height, width, over: self.width)))
-    case (nil, let height?): (max(1, Self.scaled(self.width, height, over: self.height)), height)
-    case (nil, nil): (self.width, self.height)
-    }
-  }
-
-  private static func scaled(_ side: Int, _ numerator: Int, over denominator: Int) -> Int {
-    Int((Double(side) / Double(denominator) * Double(numerator)).rounded(.toNearestOrEven))
   }
 
   private func covering(width: Int, height: Int, method: ResamplingMethod) -> PixelImage {
@@ -56,9 +69,9 @@ extension PixelImage {
     let wanted = Double(width) / Double(height)
     var (innerWidth, innerHeight) = (width, height)
     if ratio > wanted {
-      innerHeight = max(1, Self.scaled(self.height, width, over: self.width))
+      innerHeight = PixelSize.scale(self.height, width, over: self.width)
     } else if ratio < wanted {
-      innerWidth = max(1, Self.scaled(self.width, height, over: self.height))
+      innerWidth = PixelSize.scale(self.width, height, over: self.height)
     }
     let inner = resized(width: innerWidth, height: innerHeight, method: method)
     var canvas = PixelImage(width: width, height: height, channels: channels)

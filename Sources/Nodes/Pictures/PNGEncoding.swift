@@ -28,7 +28,7 @@ enum PNGEncoding {
 
 extension PixelImage {
   /// A grey picture with its channel repeated three times.
-  fileprivate func greyAsRGB() -> PixelImage {
+  func greyAsRGB() -> PixelImage {
     PixelImage(
       width: width, height: height, channels: 3, bytes: bytes.flatMap { [$0, $0, $0] })
   }

@@ -1,2 +1,0 @@
-/// The Nodes module.
-enum NodesModule {}

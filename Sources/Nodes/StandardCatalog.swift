@@ -1,0 +1,16 @@
+public import GraphRuntime
+
+extension NodeCatalog {
+  /// Every node type of this engine, in the order in which listings show them.
+  ///
+  /// - Returns: The catalog; types are listed here one by one, importing a module adds none.
+  /// - Throws: `CatalogError` when a declaration is not sound, which a test rules out.
+  public static func standard() throws -> NodeCatalog { try NodeCatalog(standardTypes) }
+
+  private static var standardTypes: [any NodeType.Type] {
+    [
+      EmptyLatent.self, Noise.self,
+      ImageLoad.self, ImageResize.self, ImageGrid.self, Canny.self,
+    ]
+  }
+}

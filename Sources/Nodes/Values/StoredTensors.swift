@@ -1,0 +1,18 @@
+import TensorRuntime
+import Weights
+
+/// Tensors as safetensors bytes: how values are kept on disk and written as outputs.
+enum StoredTensors {
+  /// The bytes of a file that holds the tensors as float32.
+  static func encode(_ tensors: [(name: String, tensor: Tensor)]) -> [UInt8] {
+    let raw = tensors.map { ($0.name, RawTensor($0.tensor.floats(), shape: $0.tensor.shape)) }
+    return SafetensorsWriter.encode(Dictionary(raw, uniquingKeysWith: { $1 }))
+  }
+
+  /// The tensors of a file in memory, by name.
+  static func decode(_ bytes: [UInt8]) throws -> [String: Tensor] {
+    let file = try SafetensorsFile(bytes: bytes, name: "stored value")
+    let tensors = try file.keys.map { ($0, Tensor(try file.tensor($0))) }
+    return Dictionary(tensors, uniquingKeysWith: { $1 })
+  }
+}

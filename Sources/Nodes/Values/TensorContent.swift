@@ -1,0 +1,40 @@
+import TensorRuntime
+
+/// The tensor inside a port value, or what is known of it.
+///
+/// Shapes are known while a graph is validated, long before the numbers are: a prediction carries
+/// the shape alone, and all zeros need no memory until somebody computes with them.
+enum TensorContent: Sendable {
+  /// Zeros of a shape.
+  case zeros([Int])
+  /// Numbers.
+  case numbers(Tensor)
+  /// A value that only a run can make; only its shape may be asked for.
+  case predicted([Int])
+
+  /// The dimensions.
+  var shape: [Int] {
+    switch self {
+    case .zeros(let shape), .predicted(let shape): shape
+    case .numbers(let tensor): tensor.shape
+    }
+  }
+
+  /// The numbers.
+  ///
+  /// - Precondition: It is not a prediction.
+  var tensor: Tensor {
+    switch self {
+    case .zeros(let shape): return Tensor.zeros(shape)
+    case .numbers(let tensor): return tensor
+    case .predicted(let shape):
+      preconditionFailure("a predicted value of shape \(shape) has no numbers")
+    }
+  }
+
+  /// The memory held.
+  var byteCount: Int {
+    if case .numbers(let tensor) = self { return tensor.count * 4 }
+    return 0
+  }
+}

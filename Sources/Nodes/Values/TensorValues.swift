@@ -1,0 +1,60 @@
+import GraphRuntime
+import TensorRuntime
+
+/// A port value that is one float32 tensor.
+protocol TensorValue: PortValue {
+  var content: TensorContent { get }
+  init(content: TensorContent)
+  /// How many dimensions the tensor has.
+  static var rank: Int { get }
+}
+
+extension TensorValue {
+  init(_ tensor: Tensor) { self.init(content: .numbers(tensor)) }
+
+  /// A value of which only the shape is known yet.
+  static func predicted(_ shape: [Int]) -> Self { Self(content: .predicted(shape)) }
+
+  var tensor: Tensor { content.tensor }
+  var shape: [Int] { content.shape }
+  var byteCount: Int { content.byteCount }
+
+  static var rank: Int { 4 }
+  static var isStorable: Bool { true }
+
+  func encoded() throws -> [UInt8] { StoredTensors.encode([("value", tensor)]) }
+
+  init(encoded bytes: [UInt8]) throws {
+    guard let tensor = try StoredTensors.decode(bytes)["value"], tensor.shape.count == Self.rank
+    else { throw PortValueError.damaged(Self.typeName) }
+    self.init(tensor)
+  }
+}
+
+/// Pictures in the autoencoder's space: [B, C, H/8, W/8], scaled as the UNet sees them.
+struct LatentValue: TensorValue {
+  static let typeName = "Latent"
+  let content: TensorContent
+  init(content: TensorContent) { self.content = content }
+}
+
+/// Random numbers with a latent's shape, unit variance.
+struct NoiseValue: TensorValue {
+  static let typeName = "Noise"
+  let content: TensorContent
+  init(content: TensorContent) { self.content = content }
+}
+
+/// Pictures: [B, 3, H, W] in 0...1.
+struct ImageValue: TensorValue {
+  static let typeName = "Image"
+  let content: TensorContent
+  init(content: TensorContent) { self.content = content }
+}
+
+/// Where to paint: [B, 1, H, W] in 0...1, 1 to be painted.
+struct MaskValue: TensorValue {
+  static let typeName = "Mask"
+  let content: TensorContent
+  init(content: TensorContent) { self.content = content }
+}
