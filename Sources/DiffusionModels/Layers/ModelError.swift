@@ -1,0 +1,20 @@
+/// Why a model cannot be built from its configuration; what is wrong with its weights is a
+/// `WeightError`.
+public enum ModelError: Error, Sendable, Equatable {
+  /// An option has a value that this engine does not implement.
+  case unsupportedOption(model: String, option: String, value: String, supported: String)
+  /// An option has a value that no model can have.
+  case invalidOption(model: String, option: String, reason: String)
+}
+
+extension ModelError: CustomStringConvertible {
+  /// One sentence naming the model, the option and what would be accepted.
+  public var description: String {
+    switch self {
+    case .unsupportedOption(let model, let option, let value, let supported):
+      "\(model): '\(option)': \(value) is not supported (supported: \(supported))"
+    case .invalidOption(let model, let option, let reason):
+      "\(model): '\(option)': \(reason)"
+    }
+  }
+}

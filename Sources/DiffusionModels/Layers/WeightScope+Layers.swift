@@ -1,0 +1,57 @@
+import TensorRuntime
+import Weights
+
+/// Layers by their path in the checkpoint; each checks the shapes of what it takes.
+extension WeightScope {
+  /// A convolution `<name>.weight`, `<name>.bias`; odd kernels keep the size at stride 1.
+  func convolution(
+    _ name: String, _ inputs: Int, _ outputs: Int, kernel: Int = 3, stride: Int = 1,
+    padding: Padding? = nil, bias: Bool = true
+  ) throws -> Conv2D {
+    let scope = self[name]
+    return Conv2D(
+      weight: try scope.tensor("weight", shape: [outputs, inputs, kernel, kernel]),
+      bias: bias ? try scope.tensor("bias", shape: [outputs]) : nil, stride: stride,
+      padding: padding ?? .same(kernel / 2))
+  }
+
+  /// A linear layer `<name>.weight`, `<name>.bias`.
+  func linear(_ name: String, _ inputs: Int, _ outputs: Int, bias: Bool = true) throws -> Linear {
+    let scope = self[name]
+    return Linear(
+      weight: try scope.tensor("weight", shape: [outputs, inputs]),
+      bias: bias ? try scope.tensor("bias", shape: [outputs]) : nil)
+  }
+
+  /// A linear layer over channels whose weight may be stored as a 1x1 convolution.
+  func pointwise(
+    _ name: String, _ inputs: Int, _ outputs: Int, asConvolution: Bool
+  ) throws -> Linear {
+    guard asConvolution else { return try linear(name, inputs, outputs) }
+    let scope = self[name]
+    return Linear(
+      weight: try scope.tensor("weight", shape: [outputs, inputs, 1, 1]),
+      bias: try scope.tensor("bias", shape: [outputs]))
+  }
+
+  /// A group normalisation with gain and offset.
+  func groupNorm(_ name: String, _ channels: Int, groups: Int, eps: Float) throws -> GroupNorm {
+    guard channels % groups == 0 else {
+      throw ModelError.invalidOption(
+        model: self[name].path, option: "norm_num_groups",
+        reason: "\(channels) channels cannot be split into \(groups) groups")
+    }
+    let scope = self[name]
+    return GroupNorm(
+      groups: groups, weight: try scope.tensor("weight", shape: [channels]),
+      bias: try scope.tensor("bias", shape: [channels]), eps: eps)
+  }
+
+  /// A layer normalisation with gain and offset.
+  func layerNorm(_ name: String, _ width: Int, eps: Float = 1e-5) throws -> LayerNorm {
+    let scope = self[name]
+    return LayerNorm(
+      weight: try scope.tensor("weight", shape: [width]),
+      bias: try scope.tensor("bias", shape: [width]), eps: eps)
+  }
+}

@@ -1,0 +1,172 @@
+import TensorRuntime
+import Weights
+
+/// The UNet of Stable Diffusion 1, 2 and XL: predicts the noise (or velocity) in latents at a time
+/// step, given a text.
+///
+/// Follows diffusers' `UNet2DConditionModel`; every option of `config.json` is either honoured or
+/// refused. Feature maps stay channels-last inside, so that attention reads them without a copy.
+public final class UNet2DConditionModel: Sendable {
+  /// What the model was built from.
+  public let config: UNetConfig
+  private let convIn: Conv2D
+  private let timeEmbedding: UNetTimeEmbedding
+  private let downBlocks: [UNetDownBlock]
+  private let upBlocks: [UNetUpBlock]
+  private let midBlock: UNetMidBlock?
+  private let convNormOut: GroupNorm
+  private let convOut: Conv2D
+
+  /// Builds the model.
+  ///
+  /// - Parameters:
+  ///   - weights: A source with diffusers' names.
+  ///   - config: Its configuration.
+  /// - Throws: `WeightError` for a tensor that is missing, has another shape or is not used;
+  ///   `ModelError` for impossible dimensions.
+  public init(_ weights: WeightScope, config: UNetConfig) throws {
+    self.config = config
+    let first = config.levels[0].channels
+    let levels = config.levels.indices
+    convIn = try weights.convolution(
+      "conv_in", config.inChannels, first, kernel: config.inputKernel)
+    timeEmbedding = try UNetTimeEmbedding(weights, config)
+    // The order down, up, middle is the one in which adapters number the attention layers.
+    var contextCount = 0
+    var down: [UNetDownBlock] = []
+    for level in levels {
+      down.append(
+        try UNetDownBlock(
+          weights["down_blocks"][level], config, level: level, contextCount: &contextCount))
+    }
+    var up: [UNetUpBlock] = []
+    for level in levels.reversed() {
+      up.append(
+        try UNetUpBlock(
+          weights["up_blocks"][levels.count - 1 - level], config, level: level,
+          contextCount: &contextCount))
+    }
+    (downBlocks, upBlocks) = (down, up)
+    midBlock =
+      config.middle == .none
+      ? nil : try UNetMidBlock(weights["mid_block"], config, contextCount: &contextCount)
+    convNormOut = try weights.groupNorm(
+      "conv_norm_out", first, groups: config.groups, eps: config.normEps)
+    convOut = try weights.convolution(
+      "conv_out", first, config.outChannels, kernel: config.outputKernel)
+    try weights.verifyAllUsed(except: { _ in false })
+  }
+
+  /// The number of cross-attention layers, which image prompts have a weight for: down, up, middle.
+  public var crossAttentionCount: Int { transformerBlocks.count }
+
+  private var transformerBlocks: [BasicTransformerBlock] {
+    let attentions =
+      downBlocks.flatMap(\.attentions) + upBlocks.flatMap(\.attentions)
+      + (midBlock?.attentions ?? [])
+    return attentions.flatMap(\.blocks)
+  }
+
+  /// Computes ahead what is the same for every step: keys and values of the text and of image
+  /// prompts in every layer, and SDXL's added embedding.
+  ///
+  /// - Parameter conditions: Text, pooled text, time ids and image prompts are read now and must
+  ///   not be changed in the result; everything else may be set per step.
+  /// - Returns: The conditions with what was computed.
+  public func prepared(_ conditions: UNetConditions) -> UNetConditions {
+    var result = conditions
+    result.context = makeContext(conditions)
+    return result
+  }
+
+  private func makeContext(_ conditions: UNetConditions) -> UNetContext {
+    let blocks = transformerBlocks.enumerated().map { layer, block in
+      block.context(
+        text: conditions.text,
+        images: conditions.imagePrompts.flatMap { $0.attentions(layer: layer) })
+    }
+    return UNetContext(
+      owner: ObjectIdentifier(self), blocks: blocks,
+      addedEmbedding: timeEmbedding.addedEmbedding(conditions), batch: conditions.text.shape[0])
+  }
+
+  /// Predicts for one time step.
+  ///
+  /// - Parameters:
+  ///   - sample: [B, C, h, w] of any size; already scaled by the sampler.
+  ///   - timestep: The time step, in the training schedule's numbering.
+  ///   - conditions: As made, or from `prepared(_:)`. Their batch is a multiple of B, to which the
+  ///     sample is repeated.
+  /// - Returns: [conditions' batch, outChannels, h, w].
+  public func callAsFunction(
+    _ sample: Tensor, timestep: Float, conditions: UNetConditions
+  ) -> Tensor {
+    callAsFunction(sample, timesteps: [timestep], conditions: conditions)
+  }
+
+  /// Predicts with a time step per sample, as training does.
+  ///
+  /// - Parameters:
+  ///   - sample: [B, C, h, w].
+  ///   - timesteps: One, or one per sample of the conditions.
+  ///   - conditions: As made, or from `prepared(_:)`.
+  /// - Returns: [conditions' batch, outChannels, h, w].
+  public func callAsFunction(
+    _ sample: Tensor, timesteps: [Float], conditions: UNetConditions
+  ) -> Tensor {
+    let context = self.context(of: conditions)
+    let step = UNetStep(
+      time: timeEmbedding(
+        timesteps: timesteps, condition: conditions.timestepCond, added: context.addedEmbedding),
+      contexts: context.blocks)
+    let centered = config.centersSample ? 2 * sample - 1 : sample
+    var hidden = convIn(centered.channelsLast())
+    var skips = [hidden]
+    var features = conditions.adapterFeatures[...]
+    for block in downBlocks {
+      hidden = block(hidden, step, feature: features.popFirst(), skips: &skips)
+    }
+    hidden = bottom(hidden, step, feature: features.first, conditions, skips: &skips)
+    for block in upBlocks { hidden = block(hidden, step, skips: &skips) }
+    let output = convOut(convNormOut(hidden, activation: config.activation))
+    return output.repeated(toBatch: context.batch).contiguous()
+  }
+
+  /// The middle block, with what adapters add there and to the skip connections.
+  private func bottom(
+    _ x: Tensor, _ step: UNetStep, feature: Tensor?, _ conditions: UNetConditions,
+    skips: inout [Tensor]
+  ) -> Tensor {
+    if let control = conditions.controlResiduals {
+      precondition(control.down.count == skips.count, "\(control.down.count) control residuals")
+      for (index, residual) in control.down.enumerated() {
+        skips[index] = skips[index].adding(residual)
+      }
+    }
+    var hidden = midBlock?(x, step) ?? x
+    // A feature beyond the levels belongs here where it fits; else it has no place, as in diffusers.
+    if let feature, feature.shape.dropFirst() == hidden.shape.dropFirst() {
+      hidden = hidden.adding(feature)
+    }
+    return hidden.adding(conditions.controlResiduals?.mid)
+  }
+
+  private func context(of conditions: UNetConditions) -> UNetContext {
+    guard let context = conditions.context, context.owner == ObjectIdentifier(self) else {
+      return makeContext(conditions)
+    }
+    return context
+  }
+}
+
+extension UNet2DConditionModel: ModuleNode, CustomStringConvertible {
+  var summary: String { "UNet2DConditionModel" }
+  var children: [ModuleChild] {
+    [("conv_in", convIn)] + timeEmbedding.children + indexed("down_blocks", downBlocks)
+      + indexed("up_blocks", upBlocks) + (midBlock.map { [("mid_block", $0)] } ?? [])
+      + [("conv_norm_out", convNormOut), ("conv_out", convOut)]
+  }
+
+  /// The tree of modules with their dimensions.
+  public var description: String { tree }
+}

@@ -1,0 +1,104 @@
+import TensorRuntime
+
+/// One resolution of a UNet, on the way down and on the way up.
+public struct UNetLevel: Sendable, Equatable {
+  /// Feature channels.
+  public var channels: Int
+  /// Residual blocks on the way down; there is one more on the way up.
+  public var layers: Int
+  /// Attention heads; the width of a head is `channels / heads`.
+  public var heads: Int
+  /// Width of the text tokens that the level attends to.
+  public var contextWidth: Int
+  /// Whether the first attention of each block looks at the text too.
+  public var onlyCrossAttention = false
+  /// Transformer blocks behind each residual block on the way down; empty without attention.
+  public var downDepths: [Int]
+  /// The same on the way up, one more entry.
+  public var upDepths: [Int]
+}
+
+/// The bottom of a UNet.
+public enum UNetMiddle: Sendable, Equatable {
+  /// `UNetMidBlock2DCrossAttn`: residual block, transformer of that depth, residual block.
+  case crossAttention(depth: Int)
+  /// `UNetMidBlock2D`: one residual block.
+  case plain
+  /// Nothing.
+  case none
+}
+
+/// The conditioning that SDXL adds to the time embedding.
+public struct TextTimeConfig: Sendable, Equatable {
+  /// Sinusoids per number.
+  public var timeChannels: Int
+  /// Width of the pooled text and all sinusoids together.
+  public var inputWidth: Int
+}
+
+/// Everything about a `UNet2DConditionModel` that its `config.json` decides.
+public struct UNetConfig: Sendable, Equatable {
+  /// Channels of the sample: 4 latents, 9 for inpainting models.
+  public var inChannels = 4
+  /// Channels of the prediction.
+  public var outChannels = 4
+  /// The latent size trained for, height and width; nil when not told.
+  public var sampleSize: [Int]?
+  /// Resolutions, finest first.
+  public var levels: [UNetLevel]
+  /// The bottom.
+  public var middle: UNetMiddle = .crossAttention(depth: 1)
+  /// Groups of every group normalisation.
+  public var groups = 32
+  /// Epsilon of the group normalisations outside the transformers.
+  public var normEps: Float = 1e-5
+  /// The activation of residual blocks, time embedding and output.
+  public var activation: Activation = .silu
+  /// Whether the transformers' outer projections are linear layers instead of 1x1 convolutions.
+  public var linearProjection = false
+  /// Cosines before sines in the time embedding.
+  public var cosineFirst = true
+  /// The time embedding's frequency shift.
+  public var frequencyShift: Float = 0
+  /// Width of the time embedding; four times the finest level's channels when nil.
+  public var timeEmbeddingWidth: Int?
+  /// Width of the guidance embedding of latent-consistency models; nil for all others.
+  public var timestepCondWidth: Int?
+  /// SDXL's added conditioning; nil for all others.
+  public var textTime: TextTimeConfig?
+  /// Whether samples are in 0...1 and moved to -1...1 first.
+  public var centersSample = false
+  /// Padding of the downsamplers; 0 pads right and bottom only.
+  public var downsamplePadding = 1
+  /// The residual sums of the bottom are divided by it.
+  public var middleScale: Float = 1
+  /// Kernel of the first convolution.
+  public var inputKernel = 3
+  /// Kernel of the last convolution.
+  public var outputKernel = 3
+}
+
+extension UNetConfig {
+  /// Width of the text tokens.
+  public var crossAttentionWidth: Int { levels.map(\.contextWidth).max() ?? 0 }
+
+  /// Latent sides that are multiples of this need no fitting of skip connections.
+  public var sizeMultiple: Int { 1 << max(0, levels.count - 1) }
+
+  /// Width of the time embedding.
+  var timeChannels: Int { timeEmbeddingWidth ?? 4 * levels[0].channels }
+
+  /// What the residual blocks have in common.
+  var resnets: ResnetOptions {
+    ResnetOptions(
+      timeChannels: timeChannels, groups: groups, eps: normEps, activation: activation)
+  }
+
+  /// What the transformers of a level have in common.
+  func transformers(_ level: UNetLevel) -> TransformerOptions {
+    TransformerOptions(
+      channels: level.channels, heads: level.heads, contextWidth: level.contextWidth,
+      groups: groups, onlyCrossAttention: level.onlyCrossAttention,
+      linearProjection: linearProjection)
+  }
+}

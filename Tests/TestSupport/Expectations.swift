@@ -1,0 +1,40 @@
+import TensorRuntime
+import Testing
+
+/// Records an issue unless `actual` is within `tolerance` of `expected`.
+///
+/// - Parameters:
+///   - actual: The computed tensor.
+///   - expected: The reference.
+///   - tolerance: Both bounds; a model's by default.
+///   - label: Says which comparison of a test this is.
+///   - sourceLocation: Where the comparison is made.
+public func expectClose(
+  _ actual: Tensor, _ expected: Tensor, within tolerance: Tolerance = .model, _ label: String = "",
+  sourceLocation: SourceLocation = #_sourceLocation
+) {
+  let difference = Difference(actual, from: expected)
+  if difference.isWithin(tolerance) { return }
+  Issue.record("\(label) \(difference); allowed: \(tolerance)", sourceLocation: sourceLocation)
+}
+
+/// Records an issue unless `actual` is clearly another result than `expected`: what shows that a
+/// comparison would notice when the thing it checks is left out.
+///
+/// - Parameters:
+///   - actual: What was computed with something left out.
+///   - expected: The reference.
+///   - factor: How many times beyond `tolerance` counts as clear.
+///   - tolerance: The bound that the complete computation meets.
+///   - label: Says which comparison of a test this is.
+///   - sourceLocation: Where the comparison is made.
+public func expectDiffers(
+  _ actual: Tensor, _ expected: Tensor, by factor: Double = 10,
+  beyond tolerance: Tolerance = .model, _ label: String = "",
+  sourceLocation: SourceLocation = #_sourceLocation
+) {
+  let difference = Difference(actual, from: expected)
+  if difference.maxError > factor * tolerance.maxError { return }
+  Issue.record(
+    "\(label) not noticed: \(difference); allowed: \(tolerance)", sourceLocation: sourceLocation)
+}

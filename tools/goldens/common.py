@@ -1,0 +1,79 @@
+"""What every golden script shares: seeded weights, half-precision storage, and fixture folders.
+
+A fixture folder under Tests/GoldenTests/Goldens holds
+  weights.safetensors   the model's tensors, stored as float16
+  config.json           the model's configuration, as diffusers writes it (absent for lone blocks)
+  cases.safetensors     float32 inputs and outputs, named "<case>.<tensor>"
+  made_with.json        versions of the libraries that computed the outputs
+The reference model computes with the *rounded* weights in float32: what a reader of the file sees.
+"""
+
+import json
+import os
+import pathlib
+import warnings
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+warnings.filterwarnings("ignore")
+
+import torch  # noqa: E402
+from safetensors.torch import save_file  # noqa: E402
+
+GOLDENS = pathlib.Path(__file__).resolve().parents[2] / "Tests" / "GoldenTests" / "Goldens"
+SIZES = {"square": (8, 8), "odd": (9, 13), "wide": (5, 23), "tall": (19, 7)}
+"""Latent heights and widths: only the square one is a multiple of the up-sampling factor."""
+
+torch.set_num_threads(1)
+
+
+def generator(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+def normal(shape, seed, scale=1.0):
+    """A seeded float32 tensor; inputs are stored, so readers need not repeat this draw."""
+    return torch.randn(shape, generator=generator(seed)) * scale
+
+
+def seed_weights(module, seed):
+    """Gives every parameter a value that matters: no zero biases, no unit gains, nothing left at its initial value.
+
+    All values are rounded to float16, which is how they are stored.
+    """
+    source = generator(seed)
+    for name, parameter in sorted(module.named_parameters()):
+        draw = torch.randn(parameter.shape, generator=source)
+        if parameter.dim() > 1:
+            fan_in = parameter[0].numel()
+            value = draw * (0.9 / fan_in**0.5)
+        elif name.endswith("bias"):
+            value = draw * 0.1
+        else:
+            value = 1 + draw * 0.25
+        parameter.data.copy_(value.half().float())
+    return module.eval().requires_grad_(False)
+
+
+def half_state(module, prefix=""):
+    return {prefix + name: tensor.half().contiguous() for name, tensor in module.state_dict().items()}
+
+
+def write(folder, weights, cases, config=None):
+    """Writes one fixture folder."""
+    import diffusers
+
+    target = GOLDENS / folder
+    target.mkdir(parents=True, exist_ok=True)
+    save_file(dict(sorted(weights.items())), target / "weights.safetensors")
+    cases = {name: tensor.detach().float().contiguous().clone() for name, tensor in sorted(cases.items())}
+    for name, tensor in cases.items():
+        assert torch.isfinite(tensor).all(), name
+    save_file(cases, target / "cases.safetensors")
+    if config is not None:
+        config = {key: value for key, value in dict(config).items() if key != "_use_default_values"}
+        (target / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    versions = {"torch": torch.__version__, "diffusers": diffusers.__version__}
+    (target / "made_with.json").write_text(json.dumps(versions, indent=2) + "\n")
+    size = sum(file.stat().st_size for file in target.iterdir())
+    count = sum(tensor.numel() for tensor in weights.values())
+    print(f"{folder}: {count} weights, {len(cases)} tensors, {size / 1e3:.0f} kB")
