@@ -1,0 +1,65 @@
+/// An autoencoder by itself, as `VAELoad` accepts it.
+///
+/// It may be a folder of `config.json` and weights, a whole checkpoint (its autoencoder is taken), or
+/// one file with diffusers' names or the original ones, with or without the checkpoint's prefix.
+public struct AutoencoderLayout: Sendable {
+  /// The tensors under diffusers' names.
+  public let source: any WeightSource
+  /// `config.json`, or one read off the shapes.
+  public let config: JSONValue
+  /// What had to be assumed, as sentences.
+  public let notes: [String]
+
+  /// Opens an autoencoder by header.
+  ///
+  /// - Parameter path: A folder or file.
+  /// - Returns: The opened autoencoder.
+  /// - Throws: `WeightError` when there is none in `path`, or it is malformed.
+  public static func open(path: String) throws -> AutoencoderLayout {
+    guard FileSystem.exists(path) else { throw WeightError.fileMissing(path: path) }
+    if FileSystem.isDirectory(path) { return try folder(path) }
+    let file = try openWeightFile(path)
+    if WeightScope(file).has("model.diffusion_model") {
+      return try checkpoint(CheckpointLayout.open(path: path))
+    }
+    return try single(file)
+  }
+
+  /// The identity of tensors and configuration.
+  public var digest: String {
+    get throws { try Digest.fields([source.digest, config.canonicalText()]) }
+  }
+
+  private static func folder(_ path: String) throws -> AutoencoderLayout {
+    if FileSystem.exists(FileSystem.join(path, "model_index.json")) {
+      return try checkpoint(CheckpointLayout.open(path: path))
+    }
+    let opened = try ComponentFolder(path: path)
+    guard opened.source.entry("decoder.conv_in.weight") != nil else {
+      throw WeightError.invalidLayout(path: path, reason: "holds no autoencoder")
+    }
+    return AutoencoderLayout(source: opened.source, config: opened.config, notes: opened.notes)
+  }
+
+  private static func checkpoint(_ layout: CheckpointLayout) throws -> AutoencoderLayout {
+    try AutoencoderLayout(
+      source: layout.source(.vae), config: layout.config(.vae), notes: layout.notes)
+  }
+
+  private static func single(_ file: any WeightSource) throws -> AutoencoderLayout {
+    var source = normalized(file)
+    if source.entry("decoder.mid_block.resnets.0.conv1.weight") == nil {
+      let prefix = ["", "first_stage_model.", "vae."].first {
+        file.entry($0 + "decoder.mid.block_1.conv1.weight") != nil
+      }
+      guard let prefix else {
+        throw WeightError.invalidLayout(
+          path: file.location, reason: "holds no autoencoder (it has \(listed(file.keys)))")
+      }
+      source = RenamedSource(base: file, origins: autoencoderOrigins(file, prefix: prefix))
+    }
+    return AutoencoderLayout(
+      source: source, config: SynthesizedConfig.autoencoder(source, family: .sd1),
+      notes: ["\(file.location): carries no configuration; a scaling factor of 0.18215 is assumed"])
+  }
+}

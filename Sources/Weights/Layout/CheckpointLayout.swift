@@ -1,0 +1,131 @@
+/// A checkpoint as a loader sees it: its parts under diffusers' names, opened by header only.
+///
+/// A diffusers folder and a single file of SD 1.x, SD 2.x or SDXL look the same from here on.
+public struct CheckpointLayout: Sendable {
+  /// One model of a checkpoint.
+  struct Part: Sendable {
+    let source: any WeightSource
+    let config: JSONValue
+  }
+
+  /// The folder or file.
+  public let path: String
+  /// Which adapters fit.
+  public let family: ModelFamily
+  /// `scheduler_config.json`, or what the family's repositories have for a single file.
+  public let schedulerConfig: JSONValue?
+  /// What was chosen other than asked for, as sentences.
+  public let notes: [String]
+  /// The keys of a single file that found their place and those that did not; empty for folders.
+  public let report: LoadReport
+  private let parts: [Component: Part]
+  private let tokenizers: [Component: String]
+
+  /// The parts that the checkpoint has, in the order of `Component`.
+  public var components: [Component] { Component.allCases.filter { parts[$0] != nil } }
+
+  /// Opens a checkpoint.
+  ///
+  /// - Parameters:
+  ///   - path: A folder with `model_index.json`, or a single file.
+  ///   - variant: A wanted variant of a folder's weights, such as `fp16`.
+  /// - Returns: The opened checkpoint.
+  /// - Throws: `WeightError` when something is missing, malformed or of an unsupported family.
+  public static func open(path: String, variant: String? = nil) throws -> CheckpointLayout {
+    guard FileSystem.exists(path) else { throw WeightError.fileMissing(path: path) }
+    if FileSystem.isDirectory(path) { return try CheckpointLayout(folder: path, variant: variant) }
+    let file = try openWeightFile(path)
+    return try CheckpointLayout(path: path, file: SingleFileCheckpoint(file))
+  }
+
+  private init(path: String, file: SingleFileCheckpoint) {
+    self.path = path
+    family = file.family
+    schedulerConfig = file.schedulerConfig
+    notes = []
+    report = file.report
+    parts = file.parts
+    tokenizers = [:]
+  }
+
+  private init(folder: String, variant: String?) throws {
+    let indexPath = FileSystem.join(folder, "model_index.json")
+    guard FileSystem.exists(indexPath) else {
+      throw WeightError.invalidLayout(
+        path: folder, reason: "no model_index.json: not a checkpoint in diffusers' layout")
+    }
+    let index = try JSONValue.read(path: indexPath)
+    var parts: [Component: Part] = [:]
+    var notes: [String] = []
+    var tokenizers: [Component: String] = [:]
+    for component in Component.allCases where Self.has(component.rawValue, index) {
+      let opened = try ComponentFolder(
+        path: FileSystem.join(folder, component.rawValue), variant: variant)
+      parts[component] = Part(source: opened.source, config: opened.config)
+      notes.append(contentsOf: opened.notes)
+      let tokenizer = FileSystem.join(
+        folder, component == .textEncoder2 ? "tokenizer_2" : "tokenizer")
+      if FileSystem.isDirectory(tokenizer) { tokenizers[component] = tokenizer }
+    }
+    guard let unet = parts[.unet] else {
+      throw WeightError.invalidLayout(path: folder, reason: "model_index.json names no unet")
+    }
+    if let variant, notes.count == parts.count {
+      throw WeightError.invalidLayout(path: folder, reason: "no part has a '\(variant)' variant")
+    }
+    let scheduler = FileSystem.join(folder, "scheduler/scheduler_config.json")
+    self.path = folder
+    family = ModelFamily(
+      unetConfig: unet.config, hasSecondTextEncoder: parts[.textEncoder2] != nil)
+    schedulerConfig = FileSystem.exists(scheduler) ? try JSONValue.read(path: scheduler) : nil
+    self.notes = notes
+    report = LoadReport()
+    self.parts = parts
+    self.tokenizers = tokenizers
+  }
+
+  /// Whether the index names a part: `["diffusers", "UNet2DConditionModel"]`, and not `[null, null]`.
+  private static func has(_ name: String, _ index: JSONValue) -> Bool {
+    guard let pair = index[name]?.arrayValue, pair.count == 2 else { return false }
+    return !pair[1].isNull
+  }
+
+  /// The tensors of a part under diffusers' names.
+  ///
+  /// - Parameter component: The part.
+  /// - Returns: The source; nothing but headers has been read.
+  /// - Throws: `WeightError.invalidLayout` when the checkpoint lacks the part.
+  public func source(_ component: Component) throws -> any WeightSource {
+    try part(component).source
+  }
+
+  /// The configuration of a part: its `config.json`, or one read off a single file's shapes.
+  ///
+  /// - Parameter component: The part.
+  /// - Returns: A JSON object.
+  /// - Throws: `WeightError.invalidLayout` when the checkpoint lacks the part.
+  public func config(_ component: Component) throws -> JSONValue { try part(component).config }
+
+  /// The identity of a part: its tensors and its configuration.
+  ///
+  /// - Parameter component: The part.
+  /// - Returns: A SHA-256 in hexadecimal; reads the whole file the first time.
+  /// - Throws: `WeightError` when the checkpoint lacks the part or its files cannot be read.
+  public func digest(_ component: Component) throws -> String {
+    let part = try part(component)
+    return try Digest.fields([part.source.digest, part.config.canonicalText()])
+  }
+
+  /// The folder of a text encoder's vocabulary; nil for single files, which carry none.
+  ///
+  /// - Parameter component: A text encoder.
+  /// - Returns: A folder of `tokenizer.json` or `vocab.json` and `merges.txt`.
+  public func tokenizerFolder(_ component: Component) -> String? { tokenizers[component] }
+
+  private func part(_ component: Component) throws(WeightError) -> Part {
+    guard let part = parts[component] else {
+      throw .invalidLayout(path: path, reason: "has no \(component.rawValue)")
+    }
+    return part
+  }
+}
