@@ -58,7 +58,9 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["TensorRuntime", "Weights"],
       path: "Tests/TestSupport"),
-    .testTarget(name: "TensorRuntimeTests", dependencies: ["TensorRuntime", "TestSupport"]),
+    .testTarget(
+      name: "TensorRuntimeTests", dependencies: ["TensorRuntime", "TestSupport"],
+      exclude: ["Fixtures"]),
     .testTarget(name: "WeightsTests", dependencies: ["Weights", "TestSupport"]),
     .testTarget(name: "DiffusionModelsTests", dependencies: ["DiffusionModels", "TestSupport"]),
     .testTarget(name: "GraphRuntimeTests", dependencies: ["GraphRuntime"]),

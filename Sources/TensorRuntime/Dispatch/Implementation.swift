@@ -40,11 +40,25 @@ struct DispatchTable<Problem: Sendable & CustomStringConvertible, Body: Sendable
   /// The first implementation within the cap that takes the problem.
   func choose(_ problem: Problem) -> Implementation<Problem, Body> {
     let cap = Dispatch.effectiveCap
+    if let wanted = Dispatch.only, let found = implementation(wanted, problem, cap) { return found }
     if RuntimeSettings.current.printsDispatch { printChoice(problem, cap) }
     for implementation in implementations where implementation.isa <= cap {
       if implementation.accepts(problem) == nil { return implementation }
     }
     preconditionFailure("no implementation of \(op) takes \(problem)")
+  }
+
+  /// The named implementation, when it may be used and takes the problem.
+  private func implementation(
+    _ wanted: DispatchRequest, _ problem: Problem, _ cap: ISA
+  ) -> Implementation<Problem, Body>? {
+    guard
+      let found = implementations.first(where: {
+        $0.name == wanted.name && $0.isa <= cap && $0.accepts(problem) == nil
+      })
+    else { return nil }
+    wanted.noteUse()
+    return found
   }
 
   private func printChoice(_ problem: Problem, _ cap: ISA) {
@@ -71,6 +85,9 @@ public enum Dispatch {
   /// A lower cap than the environment's for the ops called within a scope, used to compare paths.
   @TaskLocal public static var cap: ISA?
 
+  /// An implementation to be preferred within a scope; for tests and benchmarks.
+  @TaskLocal static var only: DispatchRequest?
+
   static var effectiveCap: ISA {
     let allowed = RuntimeSettings.current.isa
     return cap.map { min($0, allowed) } ?? allowed
@@ -81,4 +98,16 @@ public enum Dispatch {
   static func isNew(_ line: String) -> Bool {
     printed.withLock { $0.insert(line).inserted }
   }
+}
+
+/// A wish for one implementation by name, which knows whether it was granted.
+final class DispatchRequest: Sendable {
+  let name: String
+  private let uses = Atomic<Int>(0)
+
+  init(_ name: String) { self.name = name }
+
+  var wasGranted: Bool { uses.load(ordering: .relaxed) > 0 }
+
+  func noteUse() { uses.wrappingAdd(1, ordering: .relaxed) }
 }

@@ -1,7 +1,7 @@
 /// Two passes over memory: statistics of blocks of pixels, merged in order, then scale and shift.
 ///
-/// Within a block, squares are taken about the block's own means while it is in cache, so that a
-/// large mean costs no precision.
+/// Within a block, squares are taken about the block's own means while it is in cache, and the mean is
+/// subtracted before scaling, so that a large mean costs no precision.
 func portableGroupNorm(_ call: GroupNormCall) {
   let problem = call.problem
   let blockPixels = max(1, min(64, (1 << 15) / problem.channels))
@@ -17,20 +17,19 @@ func portableGroupNorm(_ call: GroupNormCall) {
           into: statistics + part * problem.groups * 2)
       }
     }
-    // Per image and channel: scale and shift.
-    Scratch.floats(problem.batch * problem.channels * 2) { affine in
+    // Per image and channel: mean and scale.
+    Scratch.floats(problem.batch * problem.channels * 2) { factors in
       for image in 0..<problem.batch {
         mergeStatistics(
           call, statistics + image * blocks * problem.groups * 2, blockPixels: blockPixels,
-          into: affine + image * problem.channels * 2)
+          into: factors + image * problem.channels * 2)
       }
       Parallel.run(count: problem.batch * problem.pixels, grain: 512) { pixels in
         for pixel in pixels {
-          let factors = affine + pixel / problem.pixels * problem.channels * 2
           let place = pixel * problem.channels
-          scaleAndShift(
-            call.input + place, factors, factors + problem.channels, call.output + place,
-            problem.channels)
+          normalize(
+            call, call.input + place, factors + pixel / problem.pixels * problem.channels * 2,
+            into: call.output + place)
           problem.activation.apply(call.output + place, count: problem.channels)
         }
       }
@@ -42,11 +41,17 @@ private func blockRange(_ block: Int, _ size: Int, _ count: Int) -> Range<Int> {
   block * size..<min(count, (block + 1) * size)
 }
 
-private func scaleAndShift(
-  _ source: UnsafePointer<Float>, _ scale: UnsafePointer<Float>, _ shift: UnsafePointer<Float>,
-  _ destination: UnsafeMutablePointer<Float>, _ count: Int
+/// Normalises the channels of one pixel; `factors` holds the means, then the scales.
+private func normalize(
+  _ call: GroupNormCall, _ source: UnsafePointer<Float>, _ factors: UnsafePointer<Float>,
+  into destination: UnsafeMutablePointer<Float>
 ) {
-  for index in 0..<count { destination[index] = source[index] * scale[index] + shift[index] }
+  let channels = call.problem.channels
+  let scales = factors + channels
+  let bias = call.bias
+  for index in 0..<channels {
+    destination[index] = (source[index] - factors[index]) * scales[index] + bias[index]
+  }
 }
 
 /// Writes mean and squared deviations of each group over a run of pixels.
@@ -88,10 +93,10 @@ private func addSquares(
   }
 }
 
-/// Merges the blocks of one image in order and writes each channel's scale and shift.
+/// Merges the blocks of one image in order and writes each channel's mean and scale.
 private func mergeStatistics(
   _ call: GroupNormCall, _ statistics: UnsafePointer<Double>, blockPixels: Int,
-  into affine: UnsafeMutablePointer<Float>
+  into factors: UnsafeMutablePointer<Float>
 ) {
   let problem = call.problem
   let width = problem.channelsPerGroup
@@ -111,9 +116,8 @@ private func mergeStatistics(
     }
     let inverse = 1 / (squares / count + Double(problem.eps)).squareRoot()
     for channel in group * width..<(group + 1) * width {
-      let scale = inverse * Double(call.weight[channel])
-      affine[channel] = Float(scale)
-      affine[problem.channels + channel] = Float(Double(call.bias[channel]) - mean * scale)
+      factors[channel] = Float(mean)
+      factors[problem.channels + channel] = Float(inverse * Double(call.weight[channel]))
     }
   }
 }

@@ -1,0 +1,143 @@
+import Synchronization
+import Testing
+
+@testable import TensorRuntime
+
+extension GlobalStateTests {
+  /// Threads, memory and settings: they share global state, so one test at a time.
+  @Suite struct RuntimeTests {
+    @Test(arguments: [1, 2, 3, 8])
+    func everyItemRunsOnce(_ threads: Int) {
+      let before = Parallel.threadCount
+      defer { Parallel.threadCount = before }
+      Parallel.threadCount = threads
+      for (count, grain) in [(0, 1), (1, 1), (7, 3), (1000, 1), (1001, 64), (5, 100)] {
+        let seen = Mutex([Int](repeating: 0, count: count))
+        Parallel.run(count: count, grain: grain) { range in
+          #expect(range.lowerBound % grain == 0 && range.count <= grain)
+          seen.withLock { seen in for index in range { seen[index] += 1 } }
+        }
+        #expect(seen.withLock { $0.allSatisfy { $0 == 1 } })
+      }
+    }
+
+    @Test func nestedLoopsRunOnTheSameThread() {
+      let total = Mutex(0)
+      Parallel.run(count: 8, grain: 1) { outer in
+        Parallel.run(count: 10, grain: 1) { inner in
+          total.withLock { $0 += outer.count * inner.count }
+        }
+      }
+      #expect(total.withLock { $0 } == 80)
+    }
+
+    @Test func manyShortLoopsInARowAreWhole() {
+      let before = Parallel.threadCount
+      defer { Parallel.threadCount = before }
+      Parallel.threadCount = 3
+      let total = Atomic<Int>(0)
+      for _ in 0..<20_000 {
+        Parallel.run(count: 4, grain: 1) { total.wrappingAdd($0.count, ordering: .relaxed) }
+      }
+      #expect(total.load(ordering: .relaxed) == 80_000)
+    }
+
+    @Test func loopsFromSeveralTasksDoNotMix() async {
+      await withTaskGroup(of: Bool.self) { group in
+        for task in 0..<6 {
+          group.addTask {
+            (0..<300).allSatisfy { round in
+              let sum = Atomic<Int>(0)
+              Parallel.run(count: 100, grain: 7) { range in
+                for index in range { sum.wrappingAdd(index * task + round, ordering: .relaxed) }
+              }
+              return sum.load(ordering: .relaxed) == 4950 * task + 100 * round
+            }
+          }
+        }
+        for await whole in group { #expect(whole) }
+      }
+    }
+
+    @Test func sizeClassesWasteLittle() {
+      var previous = 0
+      for size in stride(from: 1, to: 3_000_000, by: 997) {
+        let rounded = MemoryPool.sizeClass(size)
+        #expect(rounded >= size && rounded >= previous && rounded % 64 == 0)
+        #expect(size < 512 || rounded <= size + size / 8 + 64)
+        previous = rounded
+      }
+      #expect(MemoryPool.sizeClass(1 << 20) == 1 << 20)
+    }
+
+    @Test func memoryIsReusedAndAligned() {
+      let size = 7 << 20  // a class no other test uses
+      let first = MemoryPool.take(byteCount: size)
+      #expect(Int(bitPattern: first.pointer) % 64 == 0)
+      MemoryPool.give(first)
+      let second = MemoryPool.take(byteCount: size - 100)
+      #expect(second.pointer == first.pointer && second.byteCount == size)
+      MemoryPool.give(second)
+      #expect(MemoryPool.peakBytes >= size)
+      #expect(MemoryPool.reservedBytes >= MemoryPool.currentBytes)
+    }
+
+    @Test func tensorsReturnTheirMemory() {
+      let size = 11 << 20
+      var tensor: Tensor? = Tensor.zeros([size / 4])
+      let address = tensor?.base
+      let part = tensor?.slice(axis: 0, 0..<1024)
+      tensor = nil
+      // The part still holds the block.
+      let other = Tensor.zeros([size / 4])
+      #expect(other.base != address)
+      #expect(part?.floats().count == 1024)
+    }
+
+    @Test func settingsCapAndExplain() {
+      func settings(_ isa: String?, _ verbose: String? = nil, _ detected: ISA) -> RuntimeSettings {
+        RuntimeSettings(isa: isa, verbose: verbose, detected: detected)
+      }
+      #expect(settings(nil, nil, .avx2).isa == .avx2)
+      #expect(settings("", nil, .avx2).problems == [])
+      #expect(settings("reference", nil, .avx512).isa == .reference)
+      #expect(settings("avx2", nil, .avx512).isa == .avx2)
+      #expect(settings("avx512", nil, .generic).isa == .generic)
+      #expect(settings("avx512", nil, .generic).problems.count == 1)
+      #expect(settings("sse", nil, .avx2).isa == .avx2)
+      #expect(settings("sse", nil, .avx2).problems.first?.contains("known: reference") == true)
+      #expect(settings(nil, "dispatch", .avx2).printsDispatch)
+      #expect(!settings(nil, nil, .avx2).printsDispatch)
+      #expect(settings(nil, "dispatch,all", .avx2).problems.count == 1)
+    }
+
+    @Test func processorsAreCounted() {
+      #expect(ProcessorCount.allowedProcessors("Name:\tx\nCpus_allowed:\tff,0000000f\n") == 12)
+      #expect(ProcessorCount.allowedProcessors("Name:\tx\n") == nil)
+      #expect(ProcessorCount.quotaProcessors("150000 100000\n") == 2)
+      #expect(ProcessorCount.quotaProcessors("max 100000\n") == nil)
+      #expect(ProcessorCount.available() >= 1)
+      #expect(!RuntimeInfo.openBLASConfig.isEmpty && !RuntimeInfo.openBLASCore.isEmpty)
+    }
+
+    @Test func refusedImplementationsFallThrough() {
+      typealias Entry = Implementation<SoftmaxProblem, Int>
+      let table = DispatchTable(
+        op: "test",
+        implementations: [
+          Entry(name: "wide", isa: .avx512, body: 3),
+          Entry(
+            name: "even", isa: .generic,
+            accepts: { $0.width % 2 == 0 ? nil : Refusal("odd width") }, body: 2),
+          Entry(name: "reference", isa: .reference, body: 1),
+        ])
+      Dispatch.$cap.withValue(.generic) {
+        #expect(table.choose(SoftmaxProblem(rows: 1, width: 4)).body == 2)
+        #expect(table.choose(SoftmaxProblem(rows: 1, width: 5)).body == 1)
+      }
+      Dispatch.$cap.withValue(.reference) {
+        #expect(table.choose(SoftmaxProblem(rows: 1, width: 4)).body == 1)
+      }
+    }
+  }
+}
