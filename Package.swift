@@ -41,7 +41,7 @@ let package = Package(
     .target(name: "CKernels", cSettings: kernelSettings),
     .target(name: "CImageIO", dependencies: ["CPNG", "CJPEG"]),
     .target(name: "TensorRuntime", dependencies: ["CKernels", "COpenBLAS"]),
-    .target(name: "Weights", dependencies: ["TensorRuntime", crypto]),
+    .target(name: "Weights", dependencies: ["TensorRuntime", "COpenBLAS", crypto]),
     .target(name: "DiffusionModels", dependencies: ["TensorRuntime", "Weights"]),
     .target(name: "GraphRuntime", dependencies: ["CYAML", crypto]),
     .target(

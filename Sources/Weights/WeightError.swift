@@ -29,6 +29,8 @@ public enum WeightError: Error, Sendable, Equatable {
   /// An adapter belongs to another model; the first contradiction is given.
   case adapterMismatch(
     adapter: String, key: String, target: String, expected: [Int], found: [Int], count: Int)
+  /// Keys of an adapter that the model does not have, though all of them must have their place.
+  case adapterKeysUnknown(adapter: String, keys: [String], target: String)
   /// An adapter of a kind that is not supported.
   case unsupportedAdapter(adapter: String, reason: String)
   /// Writing `path` failed; nothing was left behind.
@@ -72,6 +74,8 @@ extension WeightError: CustomStringConvertible {
       let more = count > 1 ? " (and \(count - 1) more)" : ""
       return "\(adapter): '\(key)' is for a tensor of shape \(found), but '\(target)' has shape "
         + "\(expected): the adapter belongs to another model\(more)"
+    case .adapterKeysUnknown(let adapter, let keys, let target):
+      return "\(adapter): \(target) has no \(listed(keys)): the adapter belongs to another model"
     case .unsupportedAdapter(let adapter, let reason): return "\(adapter): \(reason)"
     default: return "weights error"
     }

@@ -1,0 +1,157 @@
+import TensorRuntime
+
+/// A ResAdapter as it is released or trained: a LoRA of the sampler convolutions, the norms of the
+/// resnets, or both.
+///
+/// Read are: the released folders; the names of the first releases (`resolution_lora.safetensors`,
+/// `resolution_normalization.safetensors`); what the community's training script writes (PEFT keys without
+/// alpha, `groupnorm_state_dict.pt`, nested or flat); a single file with either part or both.
+public struct ResAdapterFiles: Sendable {
+  /// The folder or file.
+  public let path: String
+  /// The LoRA of the down- and upsampler convolutions.
+  public let lora: LoRAAdapter?
+  /// Weights and biases of `norm1` and `norm2` of the resnets, under diffusers' names.
+  public let norms: (any WeightSource)?
+
+  private static let loraNames = [
+    "pytorch_lora_weights.safetensors", "resolution_lora.safetensors", "pytorch_lora_weights.bin",
+  ]
+  private static let normNames = [
+    "diffusion_pytorch_model.safetensors", "resolution_normalization.safetensors",
+    "groupnorm_state_dict.safetensors", "groupnorm_state_dict.pt", "diffusion_pytorch_model.bin",
+  ]
+
+  /// Opens an adapter by header.
+  ///
+  /// - Parameter path: A folder with one or both files, or a file.
+  /// - Throws: `WeightError` when nothing is there, or what is there is something else or malformed.
+  public init(path: String) throws {
+    self.path = path
+    guard FileSystem.isDirectory(path) else {
+      (lora, norms) = try Self.parts(of: openWeightFile(path))
+      return
+    }
+    let names = FileSystem.names(in: path)
+    let loraName = Self.loraNames.first(where: names.contains)
+    let normName = Self.normNames.first(where: names.contains)
+    guard loraName != nil || normName != nil else {
+      throw WeightError.invalidLayout(
+        path: path,
+        reason: "no ResAdapter (expected \(Self.loraNames[0]) and \(Self.normNames[0]); "
+          + "the folder has \(listed(names)))")
+    }
+    lora = try loraName.map { try LoRAAdapter(path: FileSystem.join(path, $0)) }
+    norms = try normName.map { try Self.norms(of: openWeightFile(FileSystem.join(path, $0))) }
+  }
+
+  private static func parts(
+    of file: any WeightSource
+  ) throws -> (LoRAAdapter?, (any WeightSource)?) {
+    let loraKeys = file.keys.filter { LoRAKey($0) != nil }
+    if loraKeys.isEmpty { return (nil, try norms(of: file)) }
+    if loraKeys.count == file.keys.count { return (try LoRAAdapter(file), nil) }
+    let isLoRA = Set(loraKeys)
+    let lora = SubsetSource(base: file, keys: loraKeys)
+    let rest = SubsetSource(base: file, keys: file.keys.filter { !isLoRA.contains($0) })
+    return (try LoRAAdapter(lora), try norms(of: rest))
+  }
+
+  /// The norms by diffusers' names; any other tensor means that the file is something else.
+  private static func norms(of file: any WeightSource) throws -> any WeightSource {
+    var origins: [String: WeightOrigin] = [:]
+    for key in file.keys {
+      let name = ["unet.", "module."].reduce(key) { name, prefix in
+        name.hasPrefix(prefix) ? String(name.dropFirst(prefix.count)) : name
+      }
+      guard isNorm(name) else {
+        throw WeightError.unsupportedAdapter(
+          adapter: file.location,
+          reason: "has '\(key)', which is no norm of a resnet: this is not a ResAdapter")
+      }
+      origins[name] = WeightOrigin(key: key)
+    }
+    guard !origins.isEmpty else {
+      throw WeightError.unsupportedAdapter(adapter: file.location, reason: "holds no tensors")
+    }
+    let isChanged = origins.contains { $0.key != $0.value.key }
+    return isChanged ? RenamedSource(base: file, origins: origins) : file
+  }
+
+  /// `….resnets.N.norm1.weight` and the like.
+  private static func isNorm(_ name: String) -> Bool {
+    let parts = name.split(separator: ".")
+    guard parts.count >= 5, let kind = parts.last, ["weight", "bias"].contains(kind) else {
+      return false
+    }
+    return ["norm1", "norm2"].contains(parts[parts.count - 2])
+      && Int(parts[parts.count - 3]) != nil && parts[parts.count - 4] == "resnets"
+  }
+
+  /// Checks the adapter against a UNet by header, before any weight is read.
+  ///
+  /// - Parameter unet: The UNet's tensors under diffusers' names.
+  /// - Returns: Which keys found their place.
+  /// - Throws: `WeightError` naming file, key, expected and found shape when it belongs to another model.
+  public func validate(against unet: any WeightSource) throws -> LoadReport {
+    var report = LoadReport()
+    if let lora { report = try lora.validate(against: unet, component: .unet) }
+    if let norms { report = report.joined(with: try ReplaceSource.validate(norms, against: unet)) }
+    return report
+  }
+
+  /// A UNet with the adapter laid over it.
+  ///
+  /// - Parameters:
+  ///   - unet: The UNet's tensors under diffusers' names.
+  ///   - weight: Scales the LoRA.
+  ///   - normWeight: Blends the norms; 1 replaces them, as the authors do.
+  /// - Returns: The overlaid source; only headers have been read.
+  /// - Throws: `WeightError` when the adapter belongs to another model.
+  public func applied(
+    to unet: any WeightSource, weight: Float = 1, normWeight: Float = 1
+  ) throws -> any WeightSource {
+    var source = unet
+    if let lora { source = try LoRASource(base: source, adapter: lora, scale: weight) }
+    if let norms {
+      source = try ReplaceSource(base: source, replacements: norms, blend: normWeight)
+    }
+    return source
+  }
+
+  /// The identity of the adapter's content.
+  public var digest: String {
+    get throws { try Digest.fields(["resadapter", lora?.digest ?? "", norms?.digest ?? ""]) }
+  }
+}
+
+/// Some tensors of a source.
+struct SubsetSource: WeightSource {
+  let base: any WeightSource
+  let keys: [String]
+  private let kept: Set<String>
+
+  init(base: any WeightSource, keys: [String]) {
+    self.base = base
+    self.keys = keys.sorted()
+    kept = Set(keys)
+  }
+
+  var location: String { base.location }
+  func entry(_ key: String) -> WeightEntry? { kept.contains(key) ? base.entry(key) : nil }
+
+  func tensor(_ key: String) throws -> RawTensor {
+    guard kept.contains(key) else { throw missing(key) }
+    return try base.tensor(key)
+  }
+
+  var digest: String {
+    get throws { try Digest.fields(["subset", base.digest] + keys) }
+  }
+}
+
+/// The metadata of the safetensors file behind a source, empty for others.
+func fileMetadata(of source: any WeightSource) -> [String: String] {
+  if let subset = source as? SubsetSource { return fileMetadata(of: subset.base) }
+  return (source as? SafetensorsFile)?.metadata ?? [:]
+}
