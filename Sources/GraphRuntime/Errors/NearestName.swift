@@ -9,8 +9,11 @@ public func nearestName(to name: String, among candidates: some Sequence<String>
   let typed = Array(name.lowercased().unicodeScalars)
   let allowed = max(1, min(3, typed.count / 3))
   var best: (name: String, distance: Int)?
-  for candidate in candidates where candidate.utf8.count <= 100 {
-    let distance = editDistance(typed, Array(candidate.lowercased().unicodeScalars))
+  // A graph of thousands of nodes is made by a program; no person mistyped a name in it.
+  for candidate in candidates.prefix(2000) where candidate.utf8.count <= 100 {
+    let letters = Array(candidate.lowercased().unicodeScalars)
+    guard abs(letters.count - typed.count) <= allowed else { continue }
+    let distance = editDistance(typed, letters)
     guard distance <= allowed else { continue }
     if let current = best, (current.distance, current.name) <= (distance, candidate) { continue }
     best = (candidate, distance)

@@ -53,6 +53,13 @@ final class NodeInstance {
     return values
   }
 
+  /// Checks that `run` set every output.
+  func checkOutputs() throws {
+    if let missing = outputs.first(where: { $0.port.current == nil }) {
+      throw NodeError("output `\(missing.name)` was not set", status: .internalError)
+    }
+  }
+
   var schema: NodeSchema {
     NodeSchema(
       name: type.name, version: type.version, summary: type.summary, resources: type.resources,

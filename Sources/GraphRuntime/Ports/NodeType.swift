@@ -7,7 +7,7 @@ public enum ResourceClass: String, Sendable, Codable {
   /// Instant and pure: reads file headers at most, and makes small values such as model recipes.
   ///
   /// A light node whose inputs are all known runs while the graph is validated, and what it throws
-  /// is a validation error. It never runs again for that graph.
+  /// is a validation error. It runs again only if one of its inputs was a prediction (see `Output`).
   case light
 }
 

@@ -144,7 +144,8 @@ public struct ParamLimits: Sendable, Hashable, Codable {
   }
 
   private func mismatch(_ literal: Literal, hint: String?) -> ValueMismatch {
-    ValueMismatch(expected: description ?? "a number", got: literal.description, hint: hint)
+    ValueMismatch(
+      expected: description ?? "a number", got: literal.description, hint: hint, isOutOfRange: true)
   }
 
   private func nearestMultiple(of step: Int, to number: Int128) -> String? {

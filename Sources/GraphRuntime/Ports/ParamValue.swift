@@ -63,6 +63,8 @@ public struct ValueMismatch: Error, Equatable, Sendable {
   public var hint: String?
   /// True when a file that must exist does not.
   public var isMissingFile: Bool
+  /// True when the value is of the right kind, but outside the range or the choices.
+  public var isOutOfRange: Bool
 
   /// Describes a mismatch.
   ///
@@ -71,11 +73,16 @@ public struct ValueMismatch: Error, Equatable, Sendable {
   ///   - got: What was found.
   ///   - hint: Advice, if there is any.
   ///   - isMissingFile: True when a file that must exist does not.
-  public init(expected: String, got: String, hint: String? = nil, isMissingFile: Bool = false) {
+  ///   - isOutOfRange: True when only the range or the choices are missed.
+  public init(
+    expected: String, got: String, hint: String? = nil, isMissingFile: Bool = false,
+    isOutOfRange: Bool = false
+  ) {
     self.expected = expected
     self.got = got
     self.hint = hint
     self.isMissingFile = isMissingFile
+    self.isOutOfRange = isOutOfRange
   }
 }
 
@@ -178,9 +185,12 @@ extension ChoiceParam {
   public init(literal: Literal, paths: any PathResolving) throws {
     guard case .string(let word) = literal, let value = Self(rawValue: word) else {
       let words = Self.allCases.map(\.rawValue)
-      var hint: String?
-      if case .string(let word) = literal { hint = didYouMean(word, among: words) }
-      throw ValueMismatch(expected: Self.kind.description, got: literal.summary, hint: hint)
+      guard case .string(let word) = literal else {
+        throw ValueMismatch(expected: Self.kind.description, got: literal.summary)
+      }
+      throw ValueMismatch(
+        expected: Self.kind.description, got: literal.summary,
+        hint: didYouMean(word, among: words), isOutOfRange: true)
     }
     self = value
   }

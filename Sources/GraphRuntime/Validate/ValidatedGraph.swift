@@ -1,0 +1,98 @@
+/// A graph that can run: all names looked up, all values checked, light nodes evaluated.
+public struct ValidatedGraph: Sendable {
+  /// The graph's name.
+  public let name: String
+  /// The file it came from, as messages call it.
+  public let file: String
+  /// What it is, for people.
+  public let description: String?
+  /// The parameters with their values, in the order of the file.
+  public let params: [ResolvedParam]
+  /// The nodes, each after what it depends on.
+  public let nodes: [ResolvedNode]
+  /// The outputs to be made, in the order of the file.
+  public let outputs: [ResolvedOutput]
+  /// Nodes asked for by name, beside the outputs.
+  public let targets: [String]
+  /// Warnings, with the texts they point into.
+  public let diagnostics: Diagnostics
+  /// Files, services and settings with which it was validated; a run uses the same.
+  public let environment: RunEnvironment
+  /// Final outputs of light nodes, by node and port.
+  let values: [String: [String: any PortValue]]
+  /// Memory estimates by node.
+  let estimates: [String: MemoryEstimate]
+  let document: GraphDocument
+  private let nodesByID: [String: ResolvedNode]
+
+  /// An output of a graph.
+  public struct ResolvedOutput: Sendable {
+    /// Its name.
+    public let name: String
+    /// The node that makes it.
+    public let node: String
+    /// The node's output port.
+    public let port: String
+    /// The port type's name.
+    public let typeName: String
+    /// The file name pattern, if one is given.
+    public let pattern: OutputPattern?
+    /// Where it is written in the graph.
+    public let range: SourceRange
+  }
+
+  /// What a validated graph is made of.
+  struct Parts {
+    var document: GraphDocument
+    var file: String
+    var params: [ResolvedParam]
+    var nodes: [ResolvedNode]
+    var outputs: [ResolvedOutput]
+    var targets: [String]
+  }
+
+  init(
+    _ parts: Parts, evaluator: StaticEvaluator, diagnostics: Diagnostics,
+    environment: RunEnvironment
+  ) {
+    name = parts.document.name
+    file = parts.file
+    description = parts.document.description
+    params = parts.params
+    nodes = parts.nodes
+    outputs = parts.outputs
+    targets = parts.targets
+    document = parts.document
+    values = evaluator.values
+    estimates = evaluator.estimates
+    self.diagnostics = diagnostics
+    self.environment = environment
+    nodesByID = Dictionary(
+      parts.nodes.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// Finds a node.
+  ///
+  /// - Parameter id: Its name in the graph.
+  /// - Returns: The node, nil when there is none.
+  public func node(_ id: String) -> ResolvedNode? { nodesByID[id] }
+
+  /// The parameters' values by name.
+  public var paramValues: [String: Literal] {
+    Dictionary(params.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// Whether a node ran while the graph was validated.
+  ///
+  /// - Parameter id: The node's name.
+  /// - Returns: True for light nodes whose inputs were all known.
+  public func isEvaluated(_ id: String) -> Bool { values[id] != nil }
+
+  /// The final value of a light node's output, known without a run.
+  ///
+  /// - Parameters:
+  ///   - node: The node's name.
+  ///   - port: The output port's name.
+  /// - Returns: The value, nil for nodes that only a run can do.
+  public func value(node: String, port: String) -> (any PortValue)? { values[node]?[port] }
+}
