@@ -7,6 +7,10 @@ Pictures made by diffusers from a model folder:
 Pictures made by anything else (a folder with `metadata.jsonl`: one {"file_name", "text"} per line):
 
     python tools/demo/evaluate.py folder PICTURES
+
+The held-out captions, one a line:
+
+    python tools/demo/evaluate.py captions --count 500
 """
 from __future__ import annotations
 
@@ -24,16 +28,21 @@ from PIL import Image
 from judge import verdict
 from parse import parse
 from reader import read
-from scenes import sample_scene
+from scenes import Scene, sample_scene
 
 HELD_OUT_SEED = 20_000_003
 SAMPLERS = ("pndm", "ddim", "dpmpp", "euler", "lcm")
 
 
-def held_out(count: int, counts=(1, 2)) -> list[str]:
-    """Captions from a seed that no training script uses; half of them with two objects."""
+def held_out_scenes(count: int, counts=(1, 2)) -> list[tuple[Scene, str]]:
+    """Scenes from a seed that no training script uses; half of them with two objects."""
     rng = random.Random(HELD_OUT_SEED)
-    return [sample_scene(rng, counts)[1] for _ in range(count)]
+    return [sample_scene(rng, counts) for _ in range(count)]
+
+
+def held_out(count: int) -> list[str]:
+    """The captions of the held-out scenes."""
+    return [text for _, text in held_out_scenes(count)]
 
 
 def make_sampler(name: str, config):
@@ -121,7 +130,7 @@ def run_folder(args) -> dict:
 
 
 def main() -> None:
-    """Prints one JSON line of figures."""
+    """Prints one JSON line of figures (or the captions)."""
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     modes = parser.add_subparsers(required=True)
@@ -141,7 +150,13 @@ def main() -> None:
     folder = modes.add_parser("folder")
     folder.add_argument("folder")
     folder.set_defaults(run=run_folder)
+    listing = modes.add_parser("captions")
+    listing.add_argument("--count", type=int, default=500)
+    listing.set_defaults(run=None)
     args = parser.parse_args()
+    if args.run is None:
+        print("\n".join(held_out(args.count)))
+        return
     torch.set_num_threads(getattr(args, "threads", 1))
     print(json.dumps(args.run(args)), flush=True)
 

@@ -17,7 +17,7 @@ import torch
 from diffusers import AutoencoderKL
 
 from render import render
-from scenes import sample_scene
+from scenes import Scene, sample_scene
 from text import load_tokenizer, token_ids
 from training import setup
 
@@ -32,17 +32,19 @@ def encode(vae: AutoencoderKL, pictures: list[np.ndarray]) -> torch.Tensor:
     return vae.encode(x).latent_dist.mode() * vae.config.scaling_factor
 
 
+def shard_scenes(number: int, size: int) -> list[tuple[Scene, str]]:
+    """The scenes and captions of a shard; a third with one object, the others with two."""
+    rng = random.Random(1_000_003 + number)
+    return [sample_scene(rng, (1, 2, 2)) for _ in range(size)]
+
+
 def make_shard(vae, tokenizer, number: int, size: int, batch: int = 16) -> dict:
-    """`size` scenes: half with one object, half with two, each with two captions."""
-    rng, latents, captions, counts = random.Random(1_000_003 + number), [], [], []
-    for _ in range(size // batch):
-        pictures = []
-        for _ in range(batch):
-            scene, text = sample_scene(rng, (1, 2, 2))
-            pictures.append(render(scene, NATIVE, NATIVE))
-            captions.append(text)
-            counts.append(len(scene.things))
+    """The latents, token ids and object counts of a shard."""
+    pairs, latents = shard_scenes(number, size), []
+    for start in range(0, size, batch):
+        pictures = [render(scene, NATIVE, NATIVE) for scene, _ in pairs[start:start + batch]]
         latents.append(encode(vae, pictures).half())
+    captions, counts = [text for _, text in pairs], [len(scene.things) for scene, _ in pairs]
     return {"latents": torch.cat(latents).contiguous(), "counts": torch.tensor(counts),
             "ids": token_ids(tokenizer, captions).short()}
 

@@ -125,11 +125,21 @@ def _foreground(picture: np.ndarray, surface: np.ndarray) -> np.ndarray:
     return (difference > 0.10) & (difference > 0.5 * np.minimum(peak, 0.5))
 
 
-def read(picture: np.ndarray) -> Reading:
-    """Reads an RGB picture (uint8, or floats in [0, 1]) of any size from 64 pixels up."""
+def _prepared(picture: np.ndarray) -> np.ndarray:
     if picture.dtype == np.uint8:
         picture = picture.astype(np.float32) / 255
-    picture = _enlarged(np.asarray(picture, np.float32)[..., :3])
+    return _enlarged(np.asarray(picture, np.float32)[..., :3])
+
+
+def silhouette(picture: np.ndarray) -> np.ndarray:
+    """Which pixels belong to objects, at the reader's working size (for overlaps of two pictures)."""
+    picture = _prepared(picture)
+    return _foreground(picture, _backdrop(picture))
+
+
+def read(picture: np.ndarray) -> Reading:
+    """Reads an RGB picture (uint8, or floats in [0, 1]) of any size from 64 pixels up."""
+    picture = _prepared(picture)
     height, width, _ = picture.shape
     surface = _backdrop(picture)
     mask = _foreground(picture, surface).astype(np.uint8)

@@ -4,7 +4,7 @@
         --out models/demo/lcm-lora/pytorch_lora_weights.safetensors
 
 Latent consistency distillation: the teacher takes one guided DDIM step between two points of a
-fifty-step schedule; the student must say the same clean latents from both points.
+fifty-step schedule, `--skip` points apart; the student must name the same clean latents from both.
 """
 from __future__ import annotations
 
@@ -15,65 +15,60 @@ from diffusers import UNet2DConditionModel
 from transformers import CLIPTextModel
 
 from latents import Shards
-from lora import LCM_TARGETS, add_lora, kohya, save_kohya
+from lora import LCM_TARGETS, Lora, save_kohya
 from text import load_tokenizer, token_ids
 from train_unet import noise_schedule
 from training import Run, setup
 
 GRID, SCALING, SIGMA = 50, 10.0, 0.5
+SIGNALS = noise_schedule().alphas_cumprod
+TIMES = torch.arange(1, GRID + 1) * (1000 // GRID) - 1
 
 
-class Distiller:
-    """Teacher, student and the schedule they share."""
+def roots(times: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Square roots of signal and noise; times below zero count as the first timestep."""
+    signal = SIGNALS[times.clamp(min=0)][:, None, None, None]
+    return signal.sqrt(), (1 - signal).sqrt()
 
-    def __init__(self, folder: str, rank: int, alpha: float):
-        load = lambda: UNet2DConditionModel.from_pretrained(folder, subfolder="unet").float().to(
-            memory_format=torch.channels_last)
-        self.teacher, self.student = load().requires_grad_(False), load()
-        self.trained = add_lora(self.student, LCM_TARGETS, rank, alpha)
-        self.target = [p.detach().clone() for p in self.trained]
-        self.signals = noise_schedule().alphas_cumprod
-        self.times = torch.arange(1, GRID + 1) * (1000 // GRID) - 1
 
-    def _roots(self, times: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        signal = self.signals[times.clamp(min=0)]
-        signal = torch.where(times < 0, self.signals[0], signal)[:, None, None, None]
-        return signal.sqrt(), (1 - signal).sqrt()
+def clean(x, noise, times) -> torch.Tensor:
+    """The consistency function: boundary-scaled clean latents from predicted noise."""
+    root, rest = roots(times)
+    scaled = (times.clamp(min=0).float() * SCALING)[:, None, None, None]
+    skip = SIGMA ** 2 / (scaled ** 2 + SIGMA ** 2)
+    out = scaled / (scaled ** 2 + SIGMA ** 2).sqrt()
+    return skip * x + out * (x - rest * noise) / root
 
-    def clean(self, x, noise, times):
-        """The consistency function: boundary-scaled clean latents from predicted noise."""
-        root, rest = self._roots(times)
-        scaled = (times.clamp(min=0).float() * SCALING)[:, None, None, None]
-        skip = SIGMA ** 2 / (scaled ** 2 + SIGMA ** 2)
-        out = scaled / (scaled ** 2 + SIGMA ** 2).sqrt()
-        return skip * x + out * (x - rest * noise) / root
 
-    @torch.no_grad()
-    def teach(self, x, times, before, text, empty, guidance: float):
-        """The teacher's guided DDIM step from `times` to `before`."""
-        both = self.teacher(torch.cat([x, x]), torch.cat([times, times]),
-                            torch.cat([text, empty])).sample
-        noise, plain = both.chunk(2)
-        noise = plain + guidance * (noise - plain)
-        root, rest = self._roots(times)
-        root_before, rest_before = self._roots(before)
-        return root_before * (x - rest * noise) / root + rest_before * noise
+def guided_step(unet, x, times, before, text, empty, guidance: float) -> torch.Tensor:
+    """One DDIM step with classifier-free guidance from `times` to `before`."""
+    noise, plain = unet(torch.cat([x, x]), torch.cat([times, times]),
+                        torch.cat([text, empty])).sample.chunk(2)
+    noise = plain + guidance * (noise - plain)
+    root, rest = roots(times)
+    root_before, rest_before = roots(before)
+    return root_before * (x - rest * noise) / root + rest_before * noise
+
+
+class Slow:
+    """A slowly following copy of the LoRA's values, which names the targets."""
+
+    def __init__(self, parameters, keep: float = 0.95):
+        self.parameters, self.keep = list(parameters), keep
+        self.values = [p.detach().clone() for p in self.parameters]
 
     @torch.no_grad()
-    def goal(self, x, times, text):
-        """What the slowly following copy of the student says at the earlier point."""
-        held = [p.detach().clone() for p in self.trained]
-        for p, mean in zip(self.trained, self.target):
-            p.copy_(mean)
-        found = self.clean(x, self.student(x, times.clamp(min=0), text).sample, times)
-        for p, mine in zip(self.trained, held):
-            p.copy_(mine)
-        return found
+    def exchange(self) -> None:
+        """Puts the slow values in place of the live ones, and back."""
+        for p, slow in zip(self.parameters, self.values):
+            live = p.detach().clone()
+            p.copy_(slow)
+            slow.copy_(live)
 
     @torch.no_grad()
-    def follow(self, keep: float) -> None:
-        """Moves the slow copy towards the student."""
-        torch._foreach_lerp_(self.target, [p.detach() for p in self.trained], 1 - keep)
+    def follow(self) -> None:
+        """Moves a little towards the live values."""
+        torch._foreach_lerp_(self.values, [p.detach() for p in self.parameters], 1 - self.keep)
 
 
 def huber(a: torch.Tensor, b: torch.Tensor, c: float = 0.03) -> torch.Tensor:
@@ -81,8 +76,8 @@ def huber(a: torch.Tensor, b: torch.Tensor, c: float = 0.03) -> torch.Tensor:
     return ((a - b).square() + c * c).sqrt().mean() - c
 
 
-def main() -> None:
-    """Distils (or goes on), then writes the averaged LoRA."""
+def arguments() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("--model", "--latents", "--state", "--out"):
@@ -91,43 +86,52 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--rank", type=int, default=32)
-    parser.add_argument("--alpha", type=float, default=32.0)
+    parser.add_argument("--skip", type=int, default=3)
     parser.add_argument("--guidance", type=float, default=4.0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Distils (or goes on), then writes the averaged LoRA."""
+    args = arguments()
     setup(args.threads, args.seed)
     tokenizer = load_tokenizer(args.model + "/tokenizer")
     encoder = CLIPTextModel.from_pretrained(args.model + "/text_encoder").float().eval()
-    distiller, data = Distiller(args.model, args.rank, args.alpha), Shards(args.latents)
-    run = Run(args.state, {"student": distiller.student}, distiller.trained, args.steps, args.rate,
+    unet = UNet2DConditionModel.from_pretrained(args.model, subfolder="unet").float().to(
+        memory_format=torch.channels_last)
+    lora, data = Lora(unet, LCM_TARGETS, args.rank, args.rank), Shards(args.latents)
+    run = Run(args.state, {"lora": lora.module}, lora.module.parameters(), args.steps, args.rate,
               decay=0.98, warmup=30)
-    distiller.target = [p.detach().clone() for p in distiller.trained]
+    slow = Slow(run.parameters)
     generator = torch.Generator().manual_seed(args.seed * 7919 + run.step)
     with torch.no_grad():
         empty = encoder(token_ids(tokenizer, [""])).last_hidden_state.expand(args.batch, -1, -1)
     while run.step < args.steps:
         latents, ids = data.batch(args.batch, 0.7, generator)
-        with torch.no_grad():
-            text = encoder(ids).last_hidden_state
         index = torch.randint(0, GRID, (args.batch,), generator=generator)
-        times = distiller.times[index]
-        before = torch.where(index > 0, distiller.times[(index - 1).clamp(min=0)], -1)
-        root, rest = distiller._roots(times)
+        times = TIMES[index]
+        before = torch.where(index >= args.skip, TIMES[(index - args.skip).clamp(min=0)], -1)
+        root, rest = roots(times)
         noise = torch.randn(latents.shape, generator=generator)
         x = (root * latents + rest * noise).contiguous(memory_format=torch.channels_last)
-        earlier = distiller.teach(x, times, before, text, empty, args.guidance)
-        goal = distiller.goal(earlier, before, text)
-        goal = torch.where((index == 0)[:, None, None, None], earlier, goal)
-        guess = distiller.clean(x, distiller.student(x, times, text).sample, times)
-        run.advance(huber(guess, goal))
-        distiller.follow(0.95)
+        with torch.no_grad():
+            text = encoder(ids).last_hidden_state
+            with lora.off():
+                earlier = guided_step(unet, x, times, before, text, empty, args.guidance)
+            slow.exchange()
+            goal = clean(earlier, unet(earlier, before.clamp(min=0), text).sample, before)
+            slow.exchange()
+            goal = torch.where((before < 0)[:, None, None, None], earlier, goal)
+        run.advance(huber(clean(x, unet(x, times, text).sample, times), goal))
+        slow.follow()
         if run.step % 50 == 0:
             run.report()
         if run.step % 200 == 0 or run.step == args.steps:
             run.save()
             run.average.swap()
-            save_kohya(args.out, kohya(distiller.student, "lora_unet", args.alpha))
+            save_kohya(args.out, lora.kohya("lora_unet"))
             run.average.swap()
 
 

@@ -41,11 +41,15 @@ def spread_timesteps(count: int, generator: torch.Generator) -> torch.Tensor:
 
 
 def weighted_loss(guess: torch.Tensor, noise: torch.Tensor, signal: torch.Tensor,
-                  gamma: float = 5.0) -> torch.Tensor:
-    """Mean squared error of epsilon under min-SNR weights; `signal` is alpha-bar per picture."""
+                  gamma: float = 5.0, floor: float = 0.08) -> torch.Tensor:
+    """Mean squared error of epsilon under min-SNR weights; `signal` is alpha-bar per picture.
+
+    The floor lends weight to the noisiest steps, where the caption alone decides what goes where
+    and where an error of epsilon would else hardly count.
+    """
     snr = signal / (1 - signal)
     error = (guess - noise).square().mean((1, 2, 3))
-    return (error * snr.clamp(max=gamma) / snr).mean()
+    return (error * snr.clamp(min=floor, max=gamma) / snr).mean()
 
 
 def drop_captions(ids: torch.Tensor, empty: torch.Tensor, share: float,

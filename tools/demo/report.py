@@ -1,0 +1,67 @@
+"""Turns lines printed by evaluate.py and evaluate_adapters.py into the tables of EVALUATION.md.
+
+    python tools/demo/report.py RESULTS.jsonl models/demo/EVALUATION.md
+"""
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+HEAD = """# What the demo models draw
+
+Share of pictures that show exactly what the caption asks for: number of objects, shapes, colours,
+relation and place, as read back by `tools/demo/reader.py`, with no stray blot. Captions are held
+out: their seed is used by no training script. Pictures were made with diffusers in float32 from the
+fp16 weights, one seed per caption. Made by `tools/demo/evaluate.py`, `evaluate_adapters.py` and
+`report.py`.
+"""
+DRAW = (("size", "size"), ("sampler", "sampler"), ("steps", "steps"), ("guidance", "guidance"),
+        ("LoRA", "lora"), ("pictures", "pictures"), ("right", "right"), ("one object", "right_1"),
+        ("two objects", "right_2"), ("count right", "count"), ("shapes and colours", "kinds"))
+ADAPTERS = {
+    "control": ("ControlNet (Canny edges and caption)", (
+        ("size", "size"), ("pictures", "pictures"), ("mean IoU", "iou"),
+        ("IoU above 0.8", "iou_above_0.8"), ("caption right", "right"))),
+    "ip": ("IP-Adapter (reference picture, empty prompt)", (
+        ("size", "size"), ("pictures", "pictures"), ("shapes and colours repeated", "kinds"),
+        ("shapes", "shapes"), ("colours", "colours"), ("count", "count"))),
+    "style": ("Style LoRA (pencil)", (
+        ("size", "size"), ("pictures", "pictures"), ("in style, shapes right", "right"))),
+}
+SHARES = {"right", "right_1", "right_2", "count", "kinds", "shapes", "colours", "iou_above_0.8"}
+
+
+def _cell(row: dict, key: str) -> str:
+    value = row.get(key, "")
+    if isinstance(value, list):
+        return ", ".join(value) or "none"
+    return f"{100 * value:.1f} %" if key in SHARES and value != "" else str(value)
+
+
+def table(rows: list[dict], columns) -> str:
+    """A Markdown table with one line per row."""
+    lines = ["| " + " | ".join(title for title, _ in columns) + " |", "|---" * len(columns) + "|"]
+    lines += ["| " + " | ".join(_cell(row, key) for _, key in columns) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Reads the lines and writes the page."""
+    rows = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8") if line.strip()]
+    parts = [HEAD]
+    drawn = [row for row in rows if "adapter" not in row]
+    native = [row for row in drawn if row["size"] == "128x128"]
+    other = [row for row in drawn if row["size"] != "128x128"]
+    for title, chosen in (("At the native size", native), ("At other sizes (width x height)", other)):
+        if chosen:
+            parts.append(f"## {title}\n\n" + table(chosen, DRAW))
+    for mode, (title, columns) in ADAPTERS.items():
+        chosen = [row for row in rows if row.get("adapter") == mode]
+        if chosen:
+            parts.append(f"## {title}\n\n" + table(chosen, columns))
+    Path(sys.argv[2]).write_text("\n".join(parts), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

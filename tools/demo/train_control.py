@@ -1,0 +1,113 @@
+"""Trains a ControlNet on Canny edges; UNet and text encoder stay as they are.
+
+    python tools/demo/train_control.py --model models/demo --latents DIR --state STATE.pt \\
+        --out models/demo/controlnet-canny
+"""
+from __future__ import annotations
+
+import argparse
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from diffusers import ControlNetModel, UNet2DConditionModel
+from transformers import CLIPTextModel
+
+from latents import NATIVE, shard_scenes
+from render import render
+from text import load_tokenizer, token_ids
+from train_unet import drop_captions, noise_schedule, spread_timesteps, weighted_loss
+from training import Run, setup
+
+
+def canny(picture: np.ndarray) -> np.ndarray:
+    """Canny edges of a float picture in [0, 1], as a uint8 map of 0 and 255."""
+    grey = cv2.cvtColor((picture * 255 + 0.5).astype(np.uint8), cv2.COLOR_RGB2GRAY)
+    return cv2.Canny(cv2.GaussianBlur(grey, (3, 3), 0), 30, 80)
+
+
+class Edges:
+    """Latents with the edges of the same scenes, shard by shard, edges kept as bits."""
+
+    def __init__(self, folder: str):
+        self.paths = sorted(Path(folder).glob("*.pt"))
+
+    @lru_cache(maxsize=None)
+    def shard(self, number: int) -> tuple[dict, np.ndarray]:
+        """A shard's latents and ids, and its edges packed eight to a byte."""
+        data = torch.load(self.paths[number], weights_only=True)
+        scenes = shard_scenes(int(self.paths[number].stem), len(data["ids"]))
+        maps = [canny(render(scene, NATIVE, NATIVE)) > 0 for scene, _ in scenes]
+        return data, np.packbits(np.stack(maps), axis=-1)
+
+    def batch(self, size: int, generator: torch.Generator, shards: int):
+        """Latents, ids and three-channel edge maps out of one of the first `shards` shards."""
+        number = int(torch.randint(min(shards, len(self.paths)), (1,), generator=generator))
+        data, packed = self.shard(number)
+        rows = torch.randint(len(data["ids"]), (size,), generator=generator)
+        edges = torch.from_numpy(np.unpackbits(packed[rows.numpy()], axis=-1)).float()
+        return (data["latents"][rows].float(), data["ids"][rows].long(),
+                edges[:, None].expand(-1, 3, -1, -1))
+
+
+def build_control(unet: UNet2DConditionModel) -> ControlNetModel:
+    """A copy of the UNet's way down with a narrow stem for 128x128 maps."""
+    return ControlNetModel.from_unet(
+        unet, conditioning_embedding_out_channels=(8, 16, 32, 64)).to(
+            memory_format=torch.channels_last)
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("--model", "--latents", "--state", "--out"):
+        parser.add_argument(name, required=True)
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--batch", type=int, default=24)
+    parser.add_argument("--rate", type=float, default=8e-4)
+    parser.add_argument("--shards", type=int, default=12)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Trains (or goes on), then writes the averaged ControlNet in half precision."""
+    args = arguments()
+    setup(args.threads, args.seed)
+    tokenizer = load_tokenizer(args.model + "/tokenizer")
+    encoder = CLIPTextModel.from_pretrained(args.model + "/text_encoder").float().eval()
+    unet = UNet2DConditionModel.from_pretrained(args.model, subfolder="unet").float().to(
+        memory_format=torch.channels_last).requires_grad_(False)
+    control, schedule, data = build_control(unet), noise_schedule(), Edges(args.latents)
+    run = Run(args.state, {"control": control}, control.parameters(), args.steps, args.rate,
+              decay=0.99, warmup=50)
+    generator = torch.Generator().manual_seed(args.seed * 7919 + run.step)
+    empty = token_ids(tokenizer, [""])
+    while run.step < args.steps:
+        latents, ids, edges = data.batch(args.batch, generator, args.shards)
+        ids = drop_captions(ids, empty, 0.3, generator)
+        noise = torch.randn(latents.shape, generator=generator)
+        times = spread_timesteps(args.batch, generator)
+        noisy = schedule.add_noise(latents, noise, times).contiguous(
+            memory_format=torch.channels_last)
+        with torch.no_grad():
+            text = encoder(ids).last_hidden_state
+        down, middle = control(noisy, times, text, controlnet_cond=edges, return_dict=False)
+        guess = unet(noisy, times, text, down_block_additional_residuals=down,
+                     mid_block_additional_residual=middle).sample
+        run.advance(weighted_loss(guess, noise, schedule.alphas_cumprod[times]))
+        if run.step % 50 == 0:
+            run.report()
+        if run.step % 300 == 0 or run.step == args.steps:
+            run.save()
+    run.average.swap()
+    control.half().save_pretrained(args.out)
+    (Path(args.out) / "diffusion_pytorch_model.safetensors").chmod(0o644)
+
+
+if __name__ == "__main__":
+    main()
