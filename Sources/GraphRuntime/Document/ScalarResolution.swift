@@ -31,7 +31,7 @@ enum ScalarResolution {
     }
   }
 
-  /// `[-+]?[0-9]+`, `0o[0-7]+` or `0x[0-9a-fA-F]+`.
+  /// The digits of a whole number: `[-+]?[0-9]+`, `0o[0-7]+` or `0x[0-9a-fA-F]+`.
   private static func integerDigits(_ text: String) -> (text: String, radix: Int)? {
     if text.hasPrefix("0o"), text.utf8.count > 2 {
       let digits = text.dropFirst(2)
@@ -46,7 +46,9 @@ enum ScalarResolution {
     return (text, 10)
   }
 
-  /// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`
+  /// Whether a text is a number with fraction or exponent.
+  ///
+  /// The pattern is `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`.
   private static func isFloat(_ text: String) -> Bool {
     var rest = text.utf8[...]
     skipSign(&rest)

@@ -25,9 +25,12 @@ public final class CancellationToken: Sendable {
   }
 
   private let state = Atomic<Int>(0)
+  private let parent: CancellationToken?
 
   /// Makes a token that has not been cancelled.
-  public init() {}
+  ///
+  /// - Parameter parent: A token whose cancellation also counts for this one.
+  public init(parent: CancellationToken? = nil) { self.parent = parent }
 
   /// Asks the run to stop at its next check.
   ///
@@ -40,7 +43,9 @@ public final class CancellationToken: Sendable {
   }
 
   /// Why the run is to stop, nil while it may go on.
-  public var reason: Reason? { Reason(rawValue: state.load(ordering: .sequentiallyConsistent)) }
+  public var reason: Reason? {
+    Reason(rawValue: state.load(ordering: .sequentiallyConsistent)) ?? parent?.reason
+  }
 
   /// Stops the caller if the run is to stop.
   ///

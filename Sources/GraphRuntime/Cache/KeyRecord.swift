@@ -1,0 +1,126 @@
+import Synchronization
+
+/// Everything that decides a node's result, in parts: what its key hashes.
+///
+/// Not among them: the node's name, the order of nodes and ports, paths, thread counts.
+struct KeyRecord: Sendable, Hashable {
+  /// One value of a port.
+  indirect enum Part: Sendable, Hashable {
+    /// A plain value in canonical form.
+    case literal(Literal)
+    /// A file; its content is among the digests.
+    case file
+    /// An output of another node.
+    case output(CacheKey, port: String)
+    /// Several values in order.
+    case list([Part])
+  }
+
+  var type: String
+  var version: Int
+  var numericMode: String
+  var params: [String: Part]
+  var inputs: [String: Part]
+  /// Digests of files, in order.
+  var contents: [String]
+
+  /// The key of these parts.
+  ///
+  /// A change of this encoding must change the domain's number.
+  var key: CacheKey {
+    var encoder = CanonicalEncoder(domain: "resgraph-node-1")
+    encoder.add(type)
+    encoder.add(count: version)
+    encoder.add(numericMode)
+    for ports in [params, inputs] {
+      encoder.add(count: ports.count)
+      for (name, part) in ports.sorted(by: { $0.key < $1.key }) {
+        encoder.add(name)
+        Self.add(part, to: &encoder)
+      }
+    }
+    encoder.add(count: contents.count)
+    for content in contents { encoder.add(content) }
+    return encoder.key()
+  }
+
+  private static func add(_ part: Part, to encoder: inout CanonicalEncoder) {
+    switch part {
+    case .literal(let literal):
+      encoder.add("literal")
+      encoder.add(literal)
+    case .file: encoder.add("file")
+    case .output(let key, let port):
+      encoder.add("output")
+      encoder.add(key.hex)
+      encoder.add(port)
+    case .list(let items):
+      encoder.add("list")
+      encoder.add(count: items.count)
+      for item in items { add(item, to: &encoder) }
+    }
+  }
+
+  /// Why a node with these parts has no result yet, compared with the last one of the same name.
+  func reason(since last: KeyRecord?) -> RunReason {
+    guard let last, last.type == type else { return .notCached }
+    if last.version != version { return .versionChanged }
+    if last.numericMode != numericMode { return .numericModeChanged }
+    let changed = Self.changes(params, last.params)
+    if !changed.isEmpty { return .paramChanged(changed) }
+    if last.contents != contents { return .fileChanged }
+    let inputsChanged = Self.changes(inputs, last.inputs)
+    return inputsChanged.isEmpty ? .notCached : .inputChanged(inputsChanged)
+  }
+
+  private static func changes(_ new: [String: Part], _ old: [String: Part]) -> [String] {
+    Set(new.keys).union(old.keys).filter { new[$0] != old[$0] }.sorted()
+  }
+}
+
+/// Why a node is to run.
+public enum RunReason: Sendable, Hashable, CustomStringConvertible {
+  /// No cache has its result.
+  case notCached
+  /// These parameters differ from the last run.
+  case paramChanged([String])
+  /// These inputs differ from the last run.
+  case inputChanged([String])
+  /// A file has another content than in the last run.
+  case fileChanged
+  /// The node type has another version than in the last run.
+  case versionChanged
+  /// The arithmetic differs from the last run.
+  case numericModeChanged
+  /// The node's results are never kept: it is not pure, or the graph says `cache: never`.
+  case neverCached
+
+  /// The reason in words.
+  public var description: String {
+    switch self {
+    case .notCached: "not cached"
+    case .paramChanged(let names): "changed: " + names.joined(separator: ", ")
+    case .inputChanged(let names): "changed input: " + names.joined(separator: ", ")
+    case .fileChanged: "a file changed"
+    case .versionChanged: "the node type changed"
+    case .numericModeChanged: "the numeric mode changed"
+    case .neverCached: "never cached"
+    }
+  }
+}
+
+/// Remembers what the nodes of a graph were like in its last run, to say why one runs again.
+public final class RunHistory: Sendable {
+  private let records = Mutex<[String: KeyRecord]>([:])
+
+  /// Makes an empty history.
+  public init() {}
+
+  func record(graph: String, node: String) -> KeyRecord? {
+    records.withLock { $0[graph + "\u{0}" + node] }
+  }
+
+  func remember(_ record: KeyRecord, graph: String, node: String) {
+    records.withLock { $0[graph + "\u{0}" + node] = record }
+  }
+}

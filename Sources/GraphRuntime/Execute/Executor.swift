@@ -1,0 +1,80 @@
+import Synchronization
+
+/// What a finished run leaves.
+public struct RunSummary: Sendable {
+  /// The paths written, by output, in the order of the graph.
+  public var outputs: [(name: String, paths: [String])]
+  /// The values of the nodes asked for as targets, by node and port.
+  public var values: [String: [String: any PortValue]]
+  /// How long the run took.
+  public var seconds: Double
+}
+
+/// Runs plans.
+///
+/// The thread that calls `run` owns all state of the run and hands nodes to worker threads: compute
+/// nodes to one, so that they run one at a time, all others to a few beside it. A value is dropped
+/// after the last node or output that uses it.
+public struct Executor: Sendable {
+  private let cache: (any ResultCache)?
+  private let history: RunHistory?
+  private let sink: (any OutputSink)?
+  private let onEvent: @Sendable (RunEvent) -> Void
+  /// Threads for nodes that wait for files.
+  static let sideThreads = 2
+
+  /// Prepares to run plans.
+  ///
+  /// - Parameters:
+  ///   - cache: Keeps results; nil keeps none.
+  ///   - history: Remembers what ran, to explain later runs.
+  ///   - sink: Writes outputs; without one, outputs are values in the summary.
+  ///   - onEvent: Told what happens; called on several threads, one call at a time.
+  public init(
+    cache: (any ResultCache)? = nil, history: RunHistory? = nil, sink: (any OutputSink)? = nil,
+    onEvent: @escaping @Sendable (RunEvent) -> Void = { _ in }
+  ) {
+    self.cache = cache
+    self.history = history
+    self.sink = sink
+    self.onEvent = onEvent
+  }
+
+  /// Runs a plan to its end.
+  ///
+  /// - Parameter plan: The plan.
+  /// - Returns: What was written.
+  /// - Throws: `NodeFailure` for the first node that failed, `RunCancelled`, or what the sink threw.
+  ///   Results finished before stay in the cache.
+  public func run(_ plan: Plan) throws -> RunSummary {
+    let start = ContinuousClock.now
+    let lock = Mutex(())
+    let send: @Sendable (RunEvent) -> Void = { [onEvent] event in
+      lock.withLock { _ in onEvent(event) }
+    }
+    send(
+      .runStart(
+        graph: plan.graph.name, nodes: plan.runCount, hits: plan.steps.count - plan.runCount))
+    var state = RunState(plan, cache: cache, history: history, sink: sink, send: send)
+    let result = Result { try state.run() }
+    let seconds = (ContinuousClock.now - start).seconds
+    switch result {
+    case .success(var summary):
+      summary.seconds = seconds
+      send(.runEnd(status: .done, seconds: seconds, error: nil))
+      return summary
+    case .failure(let error):
+      let status = (error as? any ExitStatusError)?.exitStatus ?? .nodeFailed
+      send(.runEnd(status: status, seconds: seconds, error: String(describing: error)))
+      throw error
+    }
+  }
+}
+
+extension Duration {
+  /// The duration in seconds.
+  var seconds: Double {
+    let (seconds, attoseconds) = components
+    return Double(seconds) + Double(attoseconds) * 1e-18
+  }
+}

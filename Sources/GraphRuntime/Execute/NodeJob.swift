@@ -1,0 +1,56 @@
+/// One run of one node, on a worker thread.
+struct NodeJob: Sendable {
+  let step: Plan.Step
+  let graph: ValidatedGraph
+  /// The values it needs, by node and port.
+  let inputs: [String: [String: any PortValue]]
+  let environment: RunEnvironment
+  let cache: (any ResultCache)?
+  let send: @Sendable (RunEvent) -> Void
+
+  /// Runs the node.
+  ///
+  /// - Parameter hitSource: Set to where the result was found, when an equal node has put it into
+  ///   the cache since the plan.
+  /// - Returns: All outputs.
+  /// - Throws: Whatever the node throws.
+  func run(hitSource: inout String?) throws -> [String: any PortValue] {
+    let node = step.node
+    try environment.cancellation.check()
+    if node.type.isPure, node.isCached, let found = cache?.find(step.key) {
+      hitSource = found.source
+      return found.outputs
+    }
+    send(.nodeStart(node: node.id, type: node.type.name))
+    let instance = NodeInstance(node.type)
+    try bind(instance)
+    let context = NodeContext(nodeID: node.id, environment: environment, cacheKey: step.key) {
+      [send] report in
+      switch report {
+      case .progress(let step, let count):
+        send(.nodeStep(node: node.id, step: step, count: count))
+      case .warning(let message): send(.nodeWarning(node: node.id, message: message))
+      }
+    }
+    try instance.node.run(context)
+    try instance.checkOutputs()
+    context.checkpoint.remove()
+    return instance.outputValues
+  }
+
+  private func bind(_ instance: NodeInstance) throws {
+    let binder = PortBinder(files: environment.files) { [inputs, graph] id, port in
+      inputs[id]?[port] ?? graph.value(node: id, port: port)
+    }
+    let result = binder.bind(instance, step.node)
+    if let problem = result.problems.first {
+      throw NodeError(
+        "does not fit", port: problem.port, expected: problem.mismatch.expected,
+        got: problem.mismatch.got, hint: problem.mismatch.hint,
+        status: problem.mismatch.isMissingFile ? .missingFile : nil)
+    }
+    guard result.isComplete else {
+      throw NodeError("an input is missing", status: .internalError)
+    }
+  }
+}

@@ -1,0 +1,268 @@
+/// The state of one run, owned by the thread that runs it.
+struct RunState {
+  /// What becomes of a node.
+  private enum NodeState {
+    /// Waits for the nodes it depends on.
+    case waiting(missing: Int)
+    /// Its inputs are there.
+    case ready
+    /// On a worker thread.
+    case running
+    /// Done, found or failed.
+    case finished
+  }
+
+  /// A place in the graph where a value appears.
+  private struct PortName: Hashable {
+    var node: String
+    var port: String
+  }
+
+  /// What a worker sends back.
+  private enum Message {
+    case node(
+      index: Int, Result<[String: any PortValue], any Error>, seconds: Double, hitSource: String?)
+    case output(index: Int, Result<[String], any Error>)
+  }
+
+  private let plan: Plan
+  private let cache: (any ResultCache)?
+  private let history: RunHistory?
+  private let sink: (any OutputSink)?
+  private let send: @Sendable (RunEvent) -> Void
+  private let token: CancellationToken
+  private let mailbox = Mailbox<Message>()
+
+  private var states: [NodeState]
+  private var consumers: [PortName: Int] = [:]
+  private var values: [PortName: any PortValue] = [:]
+  private var dependents: [String: [Int]] = [:]
+  private var lowestUnfinished = 0
+  private var computeRunning = false
+  private var sideRunning = 0
+  private var pendingOutputs: Set<Int>
+  private var writtenPaths: [Int: [String]] = [:]
+  private var targetValues: [String: [String: any PortValue]] = [:]
+  private var failure: (any Error)?
+
+  /// How far beyond the first unfinished node files may be read ahead, so that not all pictures of a
+  /// large graph are in memory before the first is used.
+  private static let readAhead = 16
+
+  init(
+    _ plan: Plan, cache: (any ResultCache)?, history: RunHistory?, sink: (any OutputSink)?,
+    send: @escaping @Sendable (RunEvent) -> Void
+  ) {
+    self.plan = plan
+    self.cache = cache
+    self.history = history
+    self.sink = sink
+    self.send = send
+    token = CancellationToken(parent: plan.graph.environment.cancellation)
+    states = plan.steps.map { _ in .ready }
+    pendingOutputs = Set(plan.graph.outputs.indices)
+    countConsumers()
+  }
+
+  private mutating func countConsumers() {
+    let running = Set(plan.steps.filter(\.runs).map(\.node.id))
+    for (index, step) in plan.steps.enumerated() where step.runs {
+      let waits = step.node.dependencies.filter { running.contains($0) }
+      states[index] = waits.isEmpty ? .ready : .waiting(missing: waits.count)
+      for id in waits { dependents[id, default: []].append(index) }
+      for binding in step.node.bindings.values {
+        for source in binding.sources {
+          consumers[PortName(node: source.node, port: source.port), default: 0] += 1
+        }
+      }
+    }
+    for output in plan.graph.outputs {
+      consumers[PortName(node: output.node, port: output.port), default: 0] += 1
+    }
+  }
+
+  /// Runs everything.
+  ///
+  /// - Returns: What was written; the caller fills in the time.
+  /// - Throws: The first failure, after all running nodes have stopped.
+  mutating func run() throws -> RunSummary {
+    let compute = WorkerPool(name: "compute", threads: 1)
+    let side = WorkerPool(name: "side", threads: Executor.sideThreads)
+    defer {
+      compute.close()
+      side.close()
+    }
+    takeKnownValues(side)
+    while true {
+      if failure == nil, let reason = token.reason { failure = RunCancelled(reason: reason) }
+      if failure == nil { startReady(compute, side) }
+      if !computeRunning, sideRunning == 0 { break }
+      guard let message = mailbox.take() else { break }
+      handle(message, side)
+    }
+    if let failure { throw failure }
+    let outputs = plan.graph.outputs.enumerated().map { index, output in
+      (name: output.name, paths: writtenPaths[index] ?? [])
+    }
+    return RunSummary(outputs: outputs, values: targetValues, seconds: 0)
+  }
+
+  /// Takes the results that need no run: those of light nodes and those found in the cache.
+  private mutating func takeKnownValues(_ side: WorkerPool) {
+    for (index, step) in plan.steps.enumerated() {
+      let id = step.node.id
+      switch step.action {
+      case .run: continue
+      case .evaluated:
+        send(.nodeHit(node: id, type: step.node.type.name, source: "validation"))
+        finish(index, plan.graph.values[id] ?? [:], side)
+      case .hit(let result):
+        send(.nodeHit(node: id, type: step.node.type.name, source: result.source))
+        remember(step)
+        finish(index, result.outputs, side)
+      }
+    }
+  }
+
+  // MARK: Starting
+
+  private mutating func startReady(_ compute: WorkerPool, _ side: WorkerPool) {
+    while lowestUnfinished < states.count, case .finished = states[lowestUnfinished] {
+      lowestUnfinished += 1
+    }
+    var index = lowestUnfinished
+    while index < states.count, !computeRunning || sideRunning < Executor.sideThreads {
+      defer { index += 1 }
+      guard case .ready = states[index] else { continue }
+      if plan.steps[index].node.type.resources == .compute {
+        if computeRunning { continue }
+        computeRunning = true
+        start(index, on: compute)
+      } else if sideRunning < Executor.sideThreads, index <= lowestUnfinished + Self.readAhead {
+        sideRunning += 1
+        start(index, on: side)
+      }
+    }
+  }
+
+  private mutating func start(_ index: Int, on pool: WorkerPool) {
+    states[index] = .running
+    let step = plan.steps[index]
+    var inputs: [String: [String: any PortValue]] = [:]
+    for binding in step.node.bindings.values {
+      for source in binding.sources {
+        let name = PortName(node: source.node, port: source.port)
+        inputs[source.node, default: [:]][source.port] = values[name]
+        release(name)
+      }
+    }
+    var environment = plan.graph.environment
+    environment.cancellation = token
+    let job = NodeJob(
+      step: step, graph: plan.graph, inputs: inputs, environment: environment, cache: cache,
+      send: send)
+    pool.add { [mailbox] in
+      let clock = ContinuousClock.now
+      var hitSource: String?
+      let result = Result { try job.run(hitSource: &hitSource) }
+      let seconds = (ContinuousClock.now - clock).seconds
+      mailbox.put(.node(index: index, result, seconds: seconds, hitSource: hitSource))
+    }
+  }
+
+  private mutating func write(_ index: Int, _ side: WorkerPool) {
+    let output = plan.graph.outputs[index]
+    let name = PortName(node: output.node, port: output.port)
+    guard pendingOutputs.remove(index) != nil, let value = values[name] else { return }
+    release(name)
+    guard let sink else { return }
+    sideRunning += 1
+    let graph = plan.graph
+    side.add { [mailbox] in
+      mailbox.put(
+        .output(index: index, Result { try sink.write(value, output: output, graph: graph) }))
+    }
+  }
+
+  /// Counts one use of a value; drops the value after the last.
+  private mutating func release(_ name: PortName) {
+    let left = (consumers[name] ?? 1) - 1
+    consumers[name] = left
+    if left <= 0 { values[name] = nil }
+  }
+
+  // MARK: Finishing
+
+  private mutating func handle(_ message: Message, _ side: WorkerPool) {
+    switch message {
+    case .node(let index, let result, let seconds, let hitSource):
+      let step = plan.steps[index]
+      if step.node.type.resources == .compute { computeRunning = false } else { sideRunning -= 1 }
+      switch result {
+      case .success(let outputs):
+        done(step, outputs, seconds: seconds, hitSource: hitSource)
+        finish(index, outputs, side)
+      case .failure(let error):
+        states[index] = .finished
+        fail(
+          error is RunCancelled
+            ? error : NodeFailure(error, node: step.node, graph: plan.graph))
+      }
+    case .output(let index, let result):
+      sideRunning -= 1
+      switch result {
+      case .success(let paths):
+        writtenPaths[index] = paths
+        let output = plan.graph.outputs[index]
+        send(.output(name: output.name, node: output.node, paths: paths))
+      case .failure(let error): fail(error)
+      }
+    }
+  }
+
+  private func done(
+    _ step: Plan.Step, _ outputs: [String: any PortValue], seconds: Double, hitSource: String?
+  ) {
+    let node = step.node
+    remember(step)
+    if let hitSource {
+      send(.nodeHit(node: node.id, type: node.type.name, source: hitSource))
+      return
+    }
+    if node.type.isPure, node.isCached { cache?.store(outputs, for: step.key, seconds: seconds) }
+    let bytes = outputs.values.reduce(0) { $0 + $1.byteCount }
+    send(.nodeDone(node: node.id, type: node.type.name, seconds: seconds, bytes: bytes))
+  }
+
+  private func remember(_ step: Plan.Step) {
+    guard let history, let record = plan.records[step.node.id] else { return }
+    history.remember(record, graph: plan.graph.name, node: step.node.id)
+  }
+
+  private mutating func finish(
+    _ index: Int, _ outputs: [String: any PortValue], _ side: WorkerPool
+  ) {
+    let id = plan.steps[index].node.id
+    states[index] = .finished
+    if plan.graph.targets.contains(id) || sink == nil && isOutput(id) { targetValues[id] = outputs }
+    for (port, value) in outputs {
+      let name = PortName(node: id, port: port)
+      if (consumers[name] ?? 0) > 0 { values[name] = value }
+    }
+    for dependent in dependents[id] ?? [] {
+      guard case .waiting(let missing) = states[dependent] else { continue }
+      states[dependent] = missing == 1 ? .ready : .waiting(missing: missing - 1)
+    }
+    for (output, declared) in plan.graph.outputs.enumerated() where declared.node == id {
+      write(output, side)
+    }
+  }
+
+  private func isOutput(_ id: String) -> Bool { plan.graph.outputs.contains { $0.node == id } }
+
+  private mutating func fail(_ error: any Error) {
+    // The first failure counts, and the user's wish to stop more than what it caused.
+    if failure == nil { failure = error }
+    token.cancel(.failure)
+  }
+}

@@ -1,0 +1,60 @@
+import Foundation
+
+/// A queue between threads: `take` waits until something is there.
+final class Mailbox<Element>: @unchecked Sendable {
+  // All state is touched under the condition's lock only.
+  private let condition = NSCondition()
+  private var elements: [Element] = []
+  private var isClosed = false
+
+  func put(_ element: sending Element) {
+    condition.lock()
+    elements.append(element)
+    condition.signal()
+    condition.unlock()
+  }
+
+  /// The next element; nil when the box is closed and empty.
+  func take() -> Element? {
+    condition.lock()
+    defer { condition.unlock() }
+    while elements.isEmpty {
+      if isClosed { return nil }
+      condition.wait()
+    }
+    return elements.removeFirst()
+  }
+
+  func close() {
+    condition.lock()
+    isClosed = true
+    condition.broadcast()
+    condition.unlock()
+  }
+}
+
+/// Threads that do jobs in the order given.
+///
+/// Nodes block, so they get threads of their own.
+final class WorkerPool: Sendable {
+  typealias Job = @Sendable () -> Void
+  private let jobs = Mailbox<Job>()
+
+  /// Model code calls deeply, more than the half megabyte that some systems give a thread.
+  private static let stackBytes = 16 << 20
+
+  init(name: String, threads: Int) {
+    for index in 0..<threads {
+      let thread = Thread { [jobs] in
+        while let job = jobs.take() { job() }
+      }
+      thread.name = "\(name)-\(index)"
+      thread.stackSize = Self.stackBytes
+      thread.start()
+    }
+  }
+
+  func add(_ job: @escaping Job) { jobs.put(job) }
+
+  func close() { jobs.close() }
+}

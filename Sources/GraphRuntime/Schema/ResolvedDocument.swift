@@ -1,0 +1,56 @@
+extension ValidatedGraph {
+  /// The graph with every parameter's value of this run as its default, as one line of JSON.
+  ///
+  /// It is a graph file again, and what pictures carry: run it to get the same results. Seeds that
+  /// were `random` are written as the number drawn.
+  public var resolvedDocument: String {
+    guard let entries = document.root.entries else { return "{}" }
+    let tree = entries.map { entry in
+      switch entry.key {
+      case "params": (entry.key, resolvedParams(entry.value))
+      case "nodes": (entry.key, resolvedNodes(entry.value))
+      default: (entry.key, JSONTree(entry.value))
+      }
+    }
+    return JSONTree.object(tree).compactText
+  }
+
+  private func resolvedParams(_ node: YAMLNode) -> JSONTree {
+    let values = paramValues
+    return .object(
+      (node.entries ?? []).map { param in
+        var keys = (param.value.entries ?? []).filter {
+          $0.key != "required" && $0.key != "default"
+        }
+        .map { ($0.key, JSONTree($0.value)) }
+        if let value = values[param.key] { keys.append(("default", .literal(value))) }
+        return (param.key, .object(keys))
+      })
+  }
+
+  private func resolvedNodes(_ node: YAMLNode) -> JSONTree {
+    .object(
+      (node.entries ?? []).map { entry in
+        var keys = (entry.value.entries ?? []).map { ($0.key, JSONTree($0.value)) }
+        for (port, number) in drawnSeeds(of: entry.key) {
+          keys.removeAll { $0.0 == port }
+          keys.append((port, .literal(number)))
+        }
+        return (entry.key, .object(keys))
+      })
+  }
+
+  /// Seeds that the graph writes as `random`, in the node itself or among the defaults of its type.
+  private func drawnSeeds(of id: String) -> [(port: String, number: Literal)] {
+    guard let node = node(id), let declared = document.nodes.first(where: { $0.id.text == id })
+    else { return [] }
+    let defaults = document.defaults.filter { $0.type.text == node.type.name }.flatMap(\.ports)
+    return node.schema.params.filter { $0.type == ParamKind.seed.description }.compactMap { param in
+      let written = (declared.ports + defaults).first { $0.name.text == param.name }
+      guard case .literal(ParamTyping.randomWord)? = written?.value.form,
+        case .literal(let number, _)? = node.bindings[param.name]
+      else { return nil }
+      return (param.name, number)
+    }
+  }
+}
