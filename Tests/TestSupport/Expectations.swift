@@ -1,5 +1,9 @@
+import Foundation
 import TensorRuntime
 import Testing
+
+/// Whether every comparison is printed, passed or not: `RESGRAPH_TEST_VERBOSE=1`.
+private let isVerbose = ProcessInfo.processInfo.environment["RESGRAPH_TEST_VERBOSE"] == "1"
 
 /// Records an issue unless `actual` is within `tolerance` of `expected`.
 ///
@@ -14,6 +18,7 @@ public func expectClose(
   sourceLocation: SourceLocation = #_sourceLocation
 ) {
   let difference = Difference(actual, from: expected)
+  if isVerbose { print("\(sourceLocation.fileName):\(sourceLocation.line) \(label) \(difference)") }
   if difference.isWithin(tolerance) { return }
   Issue.record("\(label) \(difference); allowed: \(tolerance)", sourceLocation: sourceLocation)
 }

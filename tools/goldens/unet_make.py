@@ -9,7 +9,7 @@ import sys
 
 import torch
 from common import SIZES, half_state, normal, seed_weights, write
-from diffusers import UNet2DConditionModel
+from diffusers import LatentConsistencyModelPipeline, UNet2DConditionModel
 from diffusers.models.attention import BasicTransformerBlock
 from diffusers.models.downsampling import Downsample2D
 from diffusers.models.embeddings import TimestepEmbedding, Timesteps
@@ -83,6 +83,10 @@ def make_time(fixture):
     fixture.cases["time.steps"] = steps
     for name, flip, shift in (("cosine_first", True, 0), ("sine_first", False, 1)):
         fixture.cases[f"time.{name}"] = Timesteps(34, flip, shift)(steps)
+    guidance = torch.tensor([0.0, 0.5, 1.0, 6.5, 7.5, 11.25])
+    fixture.cases["time.guidance_weights"] = guidance
+    embed = LatentConsistencyModelPipeline.get_guidance_scale_embedding
+    fixture.cases["time.guidance"] = embed(None, guidance, embedding_dim=36)
     inputs, condition = normal((2, 16), 5), normal((2, 12), 6)
     block = TimestepEmbedding(16, TIME)
     fixture.add("time_embedding", block, {"input": inputs}, sample=inputs)
@@ -117,7 +121,7 @@ def make_stages(fixture):
     call.update(res_hidden_states_tuple=skips)
     fixture.add("up", blocks.UpBlock2D(**up), named, **call)
     fixture.add("up_sized", blocks.UpBlock2D(**up), named, **call, upsample_size=(7, 9))
-    block = blocks.CrossAttnUpBlock2D(**up, **cross, add_upsample=False)
+    block = blocks.CrossAttnUpBlock2D(**up, **cross)
     fixture.add("cross_up", block, {**named, "text": text}, **call, encoder_hidden_states=text)
 
 

@@ -30,6 +30,7 @@ struct Attention: Sendable {
   ///   - contextWidth: Width of what keys and values are computed from.
   ///   - heads: How many heads share the width.
   ///   - bias: Whether the first three projections have a bias; the last always has.
+  /// - Throws: `WeightError` for a tensor that is missing or has another shape.
   init(
     _ weights: WeightScope, width: Int, contextWidth: Int, heads: Int, bias: Bool = false
   ) throws {

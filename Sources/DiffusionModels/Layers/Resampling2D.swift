@@ -11,6 +11,7 @@ struct Downsample2D: Sendable {
   ///   - weights: The scope of the downsampler.
   ///   - channels: In and out.
   ///   - padding: 1 pads every side; 0 pads the right and the bottom only, as autoencoders do.
+  /// - Throws: `WeightError` for a tensor that is missing or has another shape.
   init(_ weights: WeightScope, channels: Int, padding: Int) throws {
     let sides: Padding =
       padding == 0 ? Padding(top: 0, left: 0, bottom: 1, right: 1) : .same(padding)

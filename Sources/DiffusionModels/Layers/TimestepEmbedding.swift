@@ -75,6 +75,7 @@ struct TimestepEmbedding: Sendable {
   ///   - outputs: Width of the embedding.
   ///   - activation: Between the layers.
   ///   - conditionChannels: Width of the condition; nil for none.
+  /// - Throws: `WeightError` for a tensor that is missing or has another shape.
   init(
     _ weights: WeightScope, from inputs: Int, to outputs: Int, activation: Activation = .silu,
     conditionChannels: Int? = nil

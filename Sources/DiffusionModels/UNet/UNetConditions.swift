@@ -17,7 +17,7 @@ public struct UNetConditions: Sendable {
   /// Image prompts (IP-Adapter), added to every cross-attention.
   public var imagePrompts: [ImagePrompt] = []
   /// Residuals of ControlNets, already scaled and summed: one per skip connection, and the middle's.
-  public var controlResiduals: (down: [Tensor], mid: Tensor)?
+  public var controlResiduals: ControlResiduals?
   /// Features of T2I-Adapters, already scaled and summed: one per level, then one for the middle.
   public var adapterFeatures: [Tensor] = []
   /// What `UNet2DConditionModel.prepared(_:)` computed ahead.

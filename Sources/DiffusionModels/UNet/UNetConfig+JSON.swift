@@ -5,8 +5,11 @@ extension UNetConfig {
   ///
   /// - Parameter json: The document; members that are absent have diffusers' defaults.
   /// - Throws: `ModelError` naming an option whose value is impossible or not implemented.
-  public init(json: JSONValue) throws {
-    let reader = try ConfigReader(json, model: "UNet2DConditionModel")
+  public init(json: JSONValue) throws { try self.init(json: json, model: "UNet2DConditionModel") }
+
+  /// Reads the options of a model that is, or is a part of, a UNet.
+  init(json: JSONValue, model: String) throws {
+    let reader = try ConfigReader(json, model: model)
     try reader.refuseUnsupported()
     levels = try reader.levels()
     inChannels = try reader.dimension("in_channels", default: 4)
@@ -44,7 +47,7 @@ extension UNetConfig {
 extension ConfigReader {
   /// Refuses every option that would change the computation in a way that is not implemented.
   fileprivate func refuseUnsupported() throws {
-    try require("_class_name", oneOf: ["UNet2DConditionModel"])
+    try require("_class_name", oneOf: [.string(model)])
     try require("dual_cross_attention", oneOf: [false])
     try require("resnet_time_scale_shift", oneOf: ["default"])
     try require("resnet_skip_time_act", oneOf: [false])

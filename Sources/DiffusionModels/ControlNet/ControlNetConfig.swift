@@ -1,0 +1,39 @@
+import Weights
+
+/// Everything about a `ControlNetModel` that its `config.json` decides.
+public struct ControlNetConfig: Sendable, Equatable {
+  /// The half of a UNet that the model is a copy of; its way up is never built.
+  public var unet: UNetConfig
+  /// Channels of the control picture.
+  public var conditioningChannels = 3
+  /// Channels of the stem that brings the control picture to the size of a latent.
+  public var stemChannels = [16, 32, 96, 256]
+  /// Whether the model wants blue, green, red.
+  public var reversesChannels = false
+  /// Whether residuals are averaged over the picture (the "shuffle" model), which implies guessing.
+  public var globalPool = false
+
+  /// Reads a `config.json` of diffusers' `ControlNetModel`.
+  ///
+  /// - Parameter json: The document; members that are absent have diffusers' defaults.
+  /// - Throws: `ModelError` naming an option whose value is impossible or not implemented.
+  public init(json: JSONValue) throws {
+    let reader = try ConfigReader(json, model: Self.model)
+    let levels = try reader.dimensions("block_out_channels", default: [320, 640, 1280, 1280]).count
+    var members = json.objectValue ?? [:]
+    // There is no way up to configure.
+    members["up_block_types"] = .array(Array(repeating: "UpBlock2D", count: levels))
+    unet = try UNetConfig(json: .object(members), model: Self.model)
+    conditioningChannels = try reader.dimension("conditioning_channels", default: 3)
+    stemChannels = try reader.dimensions(
+      "conditioning_embedding_out_channels", default: [16, 32, 96, 256])
+    try reader.require("controlnet_conditioning_channel_order", oneOf: ["rgb", "bgr"])
+    reversesChannels = try reader.string("controlnet_conditioning_channel_order") == "bgr"
+    globalPool = try reader.flag("global_pool_conditions", default: false)
+  }
+
+  private static let model = "ControlNetModel"
+
+  /// How many times a control picture's side is a latent's.
+  public var downscale: Int { 1 << (stemChannels.count - 1) }
+}

@@ -1,0 +1,217 @@
+import Foundation
+import TensorRuntime
+import Weights
+
+/// What a ControlNet adds to a UNet in one step.
+public struct ControlResiduals: Sendable {
+  /// One per skip connection of the UNet, the first convolution's first.
+  public var down: [Tensor]
+  /// For the output of the middle block.
+  public var mid: Tensor
+
+  /// Makes residuals.
+  ///
+  /// - Parameters:
+  ///   - down: One per skip connection.
+  ///   - mid: For the middle block.
+  public init(down: [Tensor], mid: Tensor) {
+    self.down = down
+    self.mid = mid
+  }
+
+  /// The sum of what several ControlNets add.
+  public static func + (left: ControlResiduals, right: ControlResiduals) -> ControlResiduals {
+    precondition(left.down.count == right.down.count, "residuals of different UNets")
+    return ControlResiduals(
+      down: zip(left.down, right.down).map { $0.adding($1) }, mid: left.mid.adding(right.mid))
+  }
+}
+
+/// A copy of a UNet's way down that looks at a control picture, and gives residuals for the UNet.
+///
+/// Follows diffusers' `ControlNetModel`; it never sees image prompts or the UNet's LoRA.
+public final class ControlNetModel: Sendable {
+  /// What the model was built from.
+  public let config: ControlNetConfig
+  private let convIn: Conv2D
+  private let timeEmbedding: UNetTimeEmbedding
+  private let stem: ControlNetStem
+  private let downBlocks: [UNetDownBlock]
+  private let midBlock: UNetMidBlock?
+  private let downOutputs: [Conv2D]
+  private let midOutput: Conv2D
+
+  /// Builds the model.
+  ///
+  /// - Parameters:
+  ///   - weights: A source with diffusers' names.
+  ///   - config: Its configuration.
+  /// - Throws: `WeightError` for a tensor that is missing, has another shape or is not used;
+  ///   `ModelError` for impossible dimensions.
+  public init(_ weights: WeightScope, config: ControlNetConfig) throws {
+    self.config = config
+    let unet = config.unet
+    let first = unet.levels[0].channels
+    convIn = try weights.convolution("conv_in", unet.inChannels, first)
+    timeEmbedding = try UNetTimeEmbedding(weights, unet)
+    stem = try ControlNetStem(weights["controlnet_cond_embedding"], config)
+    var contextCount = 0
+    var down: [UNetDownBlock] = []
+    for level in unet.levels.indices {
+      down.append(
+        try UNetDownBlock(
+          weights["down_blocks"][level], unet, level: level, contextCount: &contextCount))
+    }
+    downBlocks = down
+    midBlock =
+      unet.middle == .none
+      ? nil : try UNetMidBlock(weights["mid_block"], unet, contextCount: &contextCount)
+    downOutputs = try unet.skipChannels.enumerated().map { index, channels in
+      try weights["controlnet_down_blocks"].convolution("\(index)", channels, channels, kernel: 1)
+    }
+    let last = unet.levels[unet.levels.count - 1].channels
+    midOutput = try weights.convolution("controlnet_mid_block", last, last, kernel: 1)
+    try weights.verifyAllUsed(except: { _ in false })
+  }
+
+  /// Brings a control picture to the size of a latent; needed once per run.
+  ///
+  /// - Parameter image: [B, 3, H, W] in 0...1, with `config.downscale` times the latent's sides.
+  /// - Returns: What `callAsFunction` takes as its hint, [B, C, h, w].
+  public func hint(_ image: Tensor) -> Tensor {
+    guard config.reversesChannels else { return stem(image) }
+    let planes = (0..<image.shape[1]).reversed().map { image.slice(axis: 1, $0..<($0 + 1)) }
+    return stem(Tensor.concatenate(planes, axis: 1))
+  }
+
+  /// Computes ahead what is the same for every step, as the UNet's `prepared(_:)` does.
+  ///
+  /// - Parameter conditions: Image prompts, residuals and features in it are not looked at.
+  /// - Returns: The conditions with what was computed.
+  public func prepared(_ conditions: UNetConditions) -> UNetConditions {
+    var result = conditions
+    result.context = makeContext(conditions)
+    return result
+  }
+
+  private func makeContext(_ conditions: UNetConditions) -> UNetContext {
+    let attentions = downBlocks.flatMap(\.attentions) + (midBlock?.attentions ?? [])
+    return UNetContext(
+      owner: ObjectIdentifier(self),
+      blocks: attentions.flatMap(\.blocks).map { $0.context(text: conditions.text) },
+      addedEmbedding: timeEmbedding.addedEmbedding(conditions), batch: conditions.text.shape[0])
+  }
+
+  /// Computes the residuals of one step.
+  ///
+  /// - Parameters:
+  ///   - sample: [B, C, h, w], as the UNet gets it.
+  ///   - timestep: The time step.
+  ///   - conditions: As made, or from this model's `prepared(_:)`.
+  ///   - hint: From `hint(_:)`, for one sample or as many as there are.
+  ///   - scale: The weight of this ControlNet.
+  ///   - guess: Whether the residuals' weights rise from a tenth at the finest level to one in the
+  ///     middle, as they do when it has to guess what the picture shows.
+  /// - Returns: Residuals for as many samples as the conditions have; fewer where they are equal.
+  public func callAsFunction(
+    _ sample: Tensor, timestep: Float, conditions: UNetConditions, hint: Tensor, scale: Float = 1,
+    guess: Bool = false
+  ) -> ControlResiduals {
+    var context = conditions.context ?? makeContext(conditions)
+    if context.owner != ObjectIdentifier(self) { context = makeContext(conditions) }
+    let step = UNetStep(
+      time: timeEmbedding(
+        timesteps: [timestep], condition: conditions.timestepCond, added: context.addedEmbedding),
+      contexts: context.blocks)
+    let batch = max(sample.shape[0], hint.shape[0])
+    var hidden = convIn(
+      sample.channelsLast().repeated(toBatch: batch), residual: hint.repeated(toBatch: batch))
+    var skips = [hidden]
+    for block in downBlocks { hidden = block(hidden, step, feature: nil, skips: &skips) }
+    hidden = midBlock?(hidden, step) ?? hidden
+    let scales = self.scales(count: skips.count + 1, scale: scale, guess: guess)
+    let outputs = zip(downOutputs, skips).map { $0($1) } + [midOutput(hidden)]
+    var residuals = zip(outputs, scales).map { $1 == 1 ? $0 : $0 * $1 }
+    if config.globalPool { residuals = residuals.map { $0.averagedOverPixels() } }
+    let mid = residuals.removeLast()
+    return ControlResiduals(down: residuals, mid: mid)
+  }
+
+  /// The weights of all residuals, the middle's last.
+  private func scales(count: Int, scale: Float, guess: Bool) -> [Float] {
+    guard guess, !config.globalPool else { return Array(repeating: scale, count: count) }
+    return (0..<count).map { index in
+      Float(pow(10, -1 + Double(index) / Double(count - 1))) * scale
+    }
+  }
+}
+
+extension ControlNetModel: ModuleNode, CustomStringConvertible {
+  var summary: String { "ControlNetModel" }
+  var children: [ModuleChild] {
+    [("conv_in", convIn)] + timeEmbedding.children + [("controlnet_cond_embedding", stem)]
+      + indexed("down_blocks", downBlocks) + (midBlock.map { [("mid_block", $0)] } ?? [])
+      + indexed("controlnet_down_blocks", downOutputs) + [("controlnet_mid_block", midOutput)]
+  }
+
+  /// The tree of modules with their dimensions.
+  public var description: String { tree }
+}
+
+/// Convolutions that bring a control picture to the size and width of the first feature map.
+struct ControlNetStem: Sendable {
+  private let convIn: Conv2D
+  private let blocks: [Conv2D]
+  private let convOut: Conv2D
+
+  init(_ weights: WeightScope, _ config: ControlNetConfig) throws {
+    let channels = config.stemChannels
+    convIn = try weights.convolution("conv_in", config.conditioningChannels, channels[0])
+    var blocks: [Conv2D] = []
+    for (from, to) in zip(channels, channels.dropFirst()) {
+      let scope = weights["blocks"]
+      blocks.append(try scope.convolution("\(blocks.count)", from, from))
+      blocks.append(try scope.convolution("\(blocks.count)", from, to, stride: 2))
+    }
+    self.blocks = blocks
+    convOut = try weights.convolution(
+      "conv_out", channels[channels.count - 1], config.unet.levels[0].channels)
+  }
+
+  /// [B, 3, H, W] to [B, C, h, w].
+  func callAsFunction(_ image: Tensor) -> Tensor {
+    let first = convIn(image.channelsLast(), activation: .silu)
+    return convOut(blocks.reduce(first) { $1($0, activation: .silu) })
+  }
+}
+
+extension ControlNetStem: ModuleNode {
+  var summary: String { "ControlNetConditioningEmbedding" }
+  var children: [ModuleChild] {
+    [("conv_in", convIn)] + indexed("blocks", blocks) + [("conv_out", convOut)]
+  }
+}
+
+extension UNetConfig {
+  /// Channels of every skip connection, the first convolution's first.
+  var skipChannels: [Int] {
+    let last = levels.count - 1
+    return [levels[0].channels]
+      + levels.enumerated().flatMap { index, level in
+        Array(repeating: level.channels, count: level.layers + (index == last ? 0 : 1))
+      }
+  }
+}
+
+extension Tensor {
+  /// Every pixel of a channel replaced by the channel's mean.
+  fileprivate func averagedOverPixels() -> Tensor {
+    let (batch, channels, pixels) = (shape[0], shape[1], shape[2] * shape[3])
+    let values = floats()
+    let means = (0..<(batch * channels)).map { row in
+      let plane = values[(row * pixels)..<((row + 1) * pixels)]
+      return Float(plane.reduce(0.0) { $0 + Double($1) } / Double(pixels))
+    }
+    return Tensor.zeros(shape).adding(perSampleChannel: Tensor(means, shape: [batch, channels]))
+  }
+}
