@@ -1,0 +1,116 @@
+import TensorRuntime
+import Weights
+
+/// What an image encoder has to give for an IP-Adapter.
+public enum ImageEncoding: Sendable, Equatable {
+  /// The projected embedding, [B, width].
+  case embedding(width: Int)
+  /// The hidden states one layer before the last, [B, tokens, width], without the final norm.
+  case penultimateStates(width: Int)
+}
+
+/// An IP-Adapter: a projector from an image encoder's output to tokens, and key and value
+/// projections of those tokens for every cross-attention layer of a UNet.
+///
+/// Reads the released layouts: base and light (`proj`), full-face (`proj.0`…`proj.3`) and plus
+/// (`latents`, `layers`).
+public struct IPAdapter: Sendable {
+  /// What the image encoder has to give.
+  public let encoding: ImageEncoding
+  /// How many tokens an image becomes; nil where as many as the encoder gives.
+  public let tokenCount: Int?
+  private let projector: any ImageProjector
+  private let projections: [(key: Linear, value: Linear)]
+
+  /// Builds an adapter for one UNet.
+  ///
+  /// - Parameters:
+  ///   - weights: The adapter's file: `image_proj` and `ip_adapter`, nested or flat.
+  ///   - unet: The configuration of the UNet it is used on.
+  /// - Throws: `WeightError` for a tensor that is missing, has another shape than the UNet needs,
+  ///   or is not used; `ModelError` for adapters of another kind (FaceID).
+  public init(_ weights: WeightScope, unet: UNetConfig) throws {
+    let image = weights["image_proj"]
+    let width = unet.crossAttentionWidth
+    if image.has("perceiver_resampler") || (image.has("norm.weight") && image.has("proj.0")) {
+      throw ModelError.unsupportedOption(
+        model: "IPAdapter", option: "image_proj", value: "a FaceID projector",
+        supported: "base, light, plus, full-face")
+    }
+    if image.has("proj.weight") {
+      let projector = try EmbeddingProjector(image, to: width)
+      (self.projector, tokenCount) = (projector, EmbeddingProjector.tokens)
+      encoding = .embedding(width: projector.inputs)
+    } else if image.has("proj.3.weight") {
+      let projector = try TokenProjector(image, to: width)
+      (self.projector, tokenCount) = (projector, nil)
+      encoding = .penultimateStates(width: projector.inputs)
+    } else {
+      let projector = try Resampler(image, to: width)
+      (self.projector, tokenCount) = (projector, projector.queries)
+      encoding = .penultimateStates(width: projector.inputs)
+    }
+    projections = try unet.crossAttentionLayers.enumerated().map { index, layer in
+      // Numbered 1, 3, 5, …: between them are the self-attentions.
+      let scope = weights["ip_adapter"][2 * index + 1]
+      return (
+        try scope.linear("to_k_ip", width, layer.width, bias: false),
+        try scope.linear("to_v_ip", width, layer.width, bias: false)
+      )
+    }
+    try weights.verifyAllUsed(except: { _ in false })
+  }
+
+  /// Projects what the image encoder gave to tokens that the UNet attends to.
+  ///
+  /// The negative of a base adapter is the projection of zeros; that of the others the projection
+  /// of an all-zero picture's hidden states.
+  ///
+  /// - Parameter encoded: As `encoding` says.
+  /// - Returns: [B, tokens, D].
+  public func tokens(_ encoded: Tensor) -> Tensor { projector(encoded) }
+
+  /// An image prompt for `UNetConditions`.
+  ///
+  /// - Parameters:
+  ///   - tokens: [B, tokens, D] per image, from `tokens(_:)`; the batch as the text's.
+  ///   - scale: The weight of the images.
+  ///   - masks: Where each image counts, [1, 1, H, W]; empty for everywhere.
+  /// - Returns: The prompt.
+  public func prompt(tokens: [Tensor], scale: Float, masks: [Tensor] = []) -> ImagePrompt {
+    prompt(
+      tokens: tokens, scales: Array(repeating: scale, count: projections.count), masks: masks)
+  }
+
+  /// An image prompt with a weight per cross-attention layer.
+  ///
+  /// - Parameters:
+  ///   - tokens: [B, tokens, D] per image.
+  ///   - scales: One per layer, in the order of `UNetConfig.crossAttentionLayers`.
+  ///   - masks: Where each image counts; empty for everywhere.
+  /// - Returns: The prompt.
+  public func prompt(tokens: [Tensor], scales: [Float], masks: [Tensor] = []) -> ImagePrompt {
+    ImagePrompt(projections: projections, tokens: tokens, scales: scales, masks: masks)
+  }
+}
+
+extension UNetConfig {
+  /// The cross-attention layers in the order in which adapters number them: down, up, middle.
+  public var crossAttentionLayers: [(path: String, width: Int)] {
+    func layers(_ path: String, _ depths: [Int], _ width: Int) -> [(path: String, width: Int)] {
+      depths.enumerated().flatMap { attention, depth in
+        (0..<depth).map {
+          ("\(path).attentions.\(attention).transformer_blocks.\($0).attn2", width)
+        }
+      }
+    }
+    let down = levels.enumerated().flatMap {
+      layers("down_blocks.\($0)", $1.downDepths, $1.channels)
+    }
+    let up = levels.reversed().enumerated().flatMap {
+      layers("up_blocks.\($0)", $1.upDepths, $1.channels)
+    }
+    guard case .crossAttention(let depth) = middle else { return down + up }
+    return down + up + layers("mid_block", [depth], levels[levels.count - 1].channels)
+  }
+}
