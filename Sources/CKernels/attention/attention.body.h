@@ -136,8 +136,9 @@ void CK_NAME(ck_attention_f32)(const ck_attention *p, long head, long row_begin,
     }
     states[i] = (softmax_state){-3.0e38f, 0.0f};
   }
-  for (long begin = 0; begin < p->key_count; begin += CK_BLOCK_DEPTH) {
-    const long end = ck_min(begin + CK_BLOCK_DEPTH, p->key_count);
+  const long visible = p->causal ? ck_min(p->key_count, row_end) : p->key_count;
+  for (long begin = 0; begin < visible; begin += CK_BLOCK_DEPTH) {
+    const long end = ck_min(begin + CK_BLOCK_DEPTH, visible);
     for (long i = 0; i < rows; i += STRIP_ROWS) {
       const attention_strip strip = {query + i * CK_LDA, rows * CK_LDA, scores, output + i * width, states + i,
                                      ck_min(STRIP_ROWS, rows - i), row_begin + i};

@@ -136,7 +136,6 @@ static void store_gated_panel(const ck_gemm *g, const float *sums, long row_begi
   }
   for (long row = row_begin; row < row_end; row++, sums += CK_PANEL) {
     vf value = (vload(sums) + value_bias) * vgelu(vload(sums + CK_LANES) + gate_bias);
-    if (g->epilogue.residual) value += part(g->epilogue.residual, row * columns + column, count);
     vstore_part(g->out + row * columns + column, value, count);
   }
 }

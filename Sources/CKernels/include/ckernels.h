@@ -16,6 +16,8 @@ typedef struct {
 
 ck_cpu_features ck_detect_cpu(void);
 
+#pragma clang assume_nonnull begin
+
 /// How packed weights are stored; they are widened to float32 in the cache, next to their use.
 typedef enum { CK_FLOAT32 = 0, CK_FLOAT16 = 1, CK_BFLOAT16 = 2 } ck_weight_type;
 typedef enum { CK_IDENTITY = 0, CK_SILU = 1, CK_GELU = 2, CK_QUICK_GELU = 3, CK_RELU = 4 } ck_activation;
@@ -26,11 +28,11 @@ enum {
   CK_BLOCK_ROWS = 112,    // the most rows one call of a matrix kernel takes
 };
 
-/// What happens to a sum before it is stored: out = activation(sum + bias + per_sample) + residual.
+/// What happens to a sum before it is stored: out = activation(sum + bias + per_sample + residual); gated products take a bias alone.
 typedef struct {
-  const float *bias;        // [columns], or null
-  const float *per_sample;  // [samples][columns], or null
-  const float *residual;    // laid out as the output, or null
+  const float *_Nullable bias;        // [columns], or null
+  const float *_Nullable per_sample;  // [samples][columns], or null
+  const float *_Nullable residual;    // laid out as the output, or null
   long rows_per_sample;     // rows of the output that share a line of per_sample
   ck_activation activation;
 } ck_epilogue;
@@ -47,9 +49,9 @@ typedef struct {
 
 /// A product of a row-major matrix (or the patches of a feature map) with packed weights.
 typedef struct {
-  const float *a;              // [rows][depth], rows a_stride floats apart; unused when conv is set
+  const float *_Nullable a;              // [rows][depth], rows a_stride floats apart; unused when conv is set
   long a_stride;
-  const ck_conv_input *conv;   // rows are output pixels, depth is kernel_height * kernel_width * channels
+  const ck_conv_input *_Nullable conv;   // rows are output pixels, depth is kernel_height * kernel_width * channels
   const void *weights;         // as ck_kernels.pack_weights makes them
   ck_weight_type weight_type;
   long depth, columns;         // columns of the weights
@@ -105,56 +107,58 @@ typedef struct {
   long panel;  // columns of a panel of packed weights
 
   /// Bytes of packed weights.
-  size_t (*packed_bytes)(long depth, long columns, bool gated, ck_weight_type type);
+  size_t (*_Nonnull packed_bytes)(long depth, long columns, bool gated, ck_weight_type type);
   /// Packs the panels [panel_begin, panel_end).
-  void (*pack_weights)(const ck_packing *packing, long panel_begin, long panel_end);
+  void (*_Nonnull pack_weights)(const ck_packing *packing, long panel_begin, long panel_end);
 
-  size_t (*gemm_scratch_floats)(long rows, long depth);
+  size_t (*_Nonnull gemm_scratch_floats)(long rows, long depth);
   /// Rows [row_begin, row_end), at most CK_BLOCK_ROWS of them, by panels [panel_begin, panel_end).
-  void (*gemm)(const ck_gemm *problem, long row_begin, long row_end, long panel_begin, long panel_end, float *scratch);
+  void (*_Nonnull gemm)(const ck_gemm *problem, long row_begin, long row_end, long panel_begin, long panel_end, float *scratch);
 
-  size_t (*winograd_input_floats)(long tiles, long channels);
+  size_t (*_Nonnull winograd_input_floats)(long tiles, long channels);
   /// Transforms the group's tiles [tile_begin, tile_end), counted from the start of the group.
-  void (*winograd_input)(const ck_winograd *problem, long tile_begin, long tile_end);
-  size_t (*winograd_scratch_floats)(long tiles, long channels);
+  void (*_Nonnull winograd_input)(const ck_winograd *problem, long tile_begin, long tile_end);
+  size_t (*_Nonnull winograd_scratch_floats)(long tiles, long channels);
   /// Products and output of tiles [tile_begin, tile_end) of the group for one panel of output channels.
-  void (*winograd_output)(const ck_winograd *problem, long tile_begin, long tile_end, long panel, float *scratch);
+  void (*_Nonnull winograd_output)(const ck_winograd *problem, long tile_begin, long tile_end, long panel, float *scratch);
 
   /// Output pixels [pixel_begin, pixel_end) of a convolution with at most four outputs; weights [outputs][tap][input].
-  void (*conv_narrow)(const ck_conv_input *input, const float *weights, long outputs, const float *bias, float *out,
+  void (*_Nonnull conv_narrow)(const ck_conv_input *input, const float *weights, long outputs, const float *_Nullable bias, float *out,
                       long pixel_begin, long pixel_end);
 
-  size_t (*attention_packed_floats)(long key_count, long head_size);
+  size_t (*_Nonnull attention_packed_floats)(long key_count, long head_size);
   /// Packs keys and values of heads [head_begin, head_end), counted over samples and heads.
-  void (*attention_pack)(const ck_attention *problem, long head_begin, long head_end);
-  size_t (*attention_scratch_floats)(long head_size);
+  void (*_Nonnull attention_pack)(const ck_attention *problem, long head_begin, long head_end);
+  size_t (*_Nonnull attention_scratch_floats)(long head_size);
   /// Query rows [row_begin, row_end) of one head, at most CK_BLOCK_ROWS of them.
-  void (*attention)(const ck_attention *problem, long head, long row_begin, long row_end, float *scratch);
+  void (*_Nonnull attention)(const ck_attention *problem, long head, long row_begin, long row_end, float *scratch);
 
   /// Mean and sum of squared deviations of each group over pixels [pixel_begin, pixel_end) of one sample.
-  void (*group_norm_moments)(const ck_group_norm *problem, long sample, long pixel_begin, long pixel_end,
+  void (*_Nonnull group_norm_moments)(const ck_group_norm *problem, long sample, long pixel_begin, long pixel_end,
                              double *means, double *squares, float *scratch);
   /// out = activation(in * scale[channel] + shift[channel]) over pixels of one sample.
-  void (*scale_shift)(const ck_group_norm *problem, const float *scale, const float *shift, ck_activation activation,
+  void (*_Nonnull scale_shift)(const ck_group_norm *problem, const float *scale, const float *shift, ck_activation activation,
                       long sample, long pixel_begin, long pixel_end);
-  void (*layer_norm)(const float *in, float *out, const float *weight, const float *bias, float epsilon, long width,
+  void (*_Nonnull layer_norm)(const float *in, float *out, const float *weight, const float *_Nullable bias, float epsilon, long width,
                      long row_begin, long row_end);
-  void (*softmax_rows)(const float *in, float *out, long width, long row_begin, long row_end);
+  void (*_Nonnull softmax_rows)(const float *in, float *out, long width, long row_begin, long row_end);
 
-  void (*activate)(const float *in, float *out, ck_activation activation, long count);
-  void (*add)(const float *a, const float *b, float *out, long count);
-  void (*multiply)(const float *a, const float *b, float *out, long count);
+  void (*_Nonnull activate)(const float *in, float *out, ck_activation activation, long count);
+  void (*_Nonnull add)(const float *a, const float *b, float *out, long count);
+  void (*_Nonnull multiply)(const float *a, const float *b, float *out, long count);
   /// out = a * x + b * y, two roundings: a * x and b * y are rounded, then their sum.
-  void (*weighted_sum)(float a, const float *x, float b, const float *y, float *out, long count);
+  void (*_Nonnull weighted_sum)(float a, const float *x, float b, const float *y, float *out, long count);
   /// out[row][column] = in[column][row] for rows [row_begin, row_end) of the output.
-  void (*transpose)(const float *in, float *out, long rows, long columns, long row_begin, long row_end);
+  void (*_Nonnull transpose)(const float *in, float *out, long rows, long columns, long row_begin, long row_end);
 } ck_kernels;
 
 /// The portable kernels, compiled for the baseline of the architecture (SSE2 on x86-64, NEON on arm64).
 const ck_kernels *ck_kernels_generic(void);
 /// The kernels for AVX2, FMA and F16C; null where the architecture has none.
-const ck_kernels *ck_kernels_avx2(void);
+const ck_kernels *_Nullable ck_kernels_avx2(void);
 /// The kernels for AVX-512; null where the architecture has none.
-const ck_kernels *ck_kernels_avx512(void);
+const ck_kernels *_Nullable ck_kernels_avx512(void);
+
+#pragma clang assume_nonnull end
 
 #endif

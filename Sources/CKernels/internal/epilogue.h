@@ -11,9 +11,9 @@ CK_INLINE vf part(const float *p, long begin, long count) {
 CK_INLINE void finish(const ck_epilogue *e, vf sum, long row, long column, long columns, long count, float *out) {
   if (e->bias) sum += part(e->bias, column, count);
   if (e->per_sample) sum += part(e->per_sample + row / e->rows_per_sample * columns, column, count);
-  sum = vactivate(sum, e->activation);
   const long index = row * columns + column;
   if (e->residual) sum += part(e->residual, index, count);
+  sum = vactivate(sum, e->activation);
   if (count >= CK_LANES)
     vstore(out + index, sum);
   else

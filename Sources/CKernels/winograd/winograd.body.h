@@ -169,9 +169,9 @@ static void output_tile(const ck_winograd *w, const float *sums, long position, 
     const long row = (place.sample * w->input.out_height + place.y + y) * w->input.out_width + place.x;
     for (long x = 0; x < across; x++) {
       const long index = (row + x) * columns + column;
-      vf value = vactivate(t[x] + base, e->activation);
+      vf value = t[x] + base;
       if (e->residual) value += part(e->residual, index, count);
-      vstore_part(w->out + index, value, count);
+      vstore_part(w->out + index, vactivate(value, e->activation), count);
     }
   }
 }

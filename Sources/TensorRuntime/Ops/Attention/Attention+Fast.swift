@@ -1,4 +1,40 @@
+import CKernels
+
 extension AttentionTable {
   /// Implementations that need an instruction set, best first.
-  static let fast: [Implementation<AttentionProblem, Body>] = []
+  static let fast: [Implementation<AttentionProblem, Body>] = KernelSet.offered.map { kernels in
+    Implementation(
+      name: "online_\(kernels.name)", isa: kernels.isa,
+      body: { onlineAttention($0, kernels: kernels) })
+  }
+}
+
+/// Keys and values packed once per head, then blocks of queries with a running softmax.
+func onlineAttention(_ call: AttentionCall, kernels: KernelSet) {
+  let table = kernels.table
+  let p = call.problem
+  let heads = p.batch * p.heads
+  let blocks = (p.queries + CK_BLOCK_ROWS - 1) / CK_BLOCK_ROWS
+  let packed = table.pointee.attention_packed_floats(p.keys, p.headSize)
+  Scratch.floats(packed * heads) { memory in
+    let problem = ck_attention(
+      query: call.query, key: call.key, value: call.value, out: call.output,
+      query_stride: p.width, key_stride: p.width, value_stride: p.width, out_stride: p.width,
+      samples: p.batch, heads: p.heads, head_size: p.headSize, query_count: p.queries,
+      key_count: p.keys, causal: p.causal, scale: p.scale, packed: memory)
+    withUnsafePointer(to: problem) { problem in
+      Parallel.run(count: heads, grain: 1) { range in
+        table.pointee.attention_pack(problem, range.lowerBound, range.upperBound)
+      }
+      Parallel.run(count: heads * blocks, grain: 1) { range in
+        Scratch.floats(table.pointee.attention_scratch_floats(p.headSize)) { scratch in
+          for index in range {
+            let rows = share(index % blocks, of: blocks, p.queries)
+            table.pointee.attention(
+              problem, index / blocks, rows.lowerBound, rows.upperBound, scratch)
+          }
+        }
+      }
+    }
+  }
 }

@@ -1,4 +1,132 @@
+import CKernels
+
 extension ConvTable {
   /// Implementations that need an instruction set, best first.
-  static let fast: [Implementation<ConvProblem, Maker>] = []
+  static let fast: [Implementation<ConvProblem, Maker>] = KernelSet.offered.flatMap { kernels in
+    [
+      Implementation(
+        name: "narrow_\(kernels.name)", isa: kernels.isa, accepts: NarrowConv.refusal,
+        body: { NarrowConv($0, kernels: kernels) }),
+      Implementation(
+        name: "winograd4_\(kernels.name)", isa: kernels.isa, accepts: WinogradConv.refusal,
+        body: { WinogradConv($0, kernels: kernels) }),
+      Implementation(
+        name: "patches_\(kernels.name)", isa: kernels.isa,
+        body: { PatchConv($0, kernels: kernels) }),
+    ]
+  }
+}
+
+extension ConvCall {
+  /// Lends the geometry of the input: where each row and column of the padded, enlarged map lies.
+  ///
+  /// The maps reach past the last output by a whole 4x4 tile, as Winograd's tiles do.
+  func withKernelInput(_ body: (ck_conv_input) -> Void) {
+    let p = problem
+    func map(_ outputs: Int, _ kernel: Int, _ before: Int, _ size: Int, from source: Int) -> [Int32]
+    {
+      let nearest = NearestIndex(from: source, to: size)
+      let tiled = (outputs + 3) / 4 * 4
+      return (0..<(tiled - 1) * p.stride + kernel).map { index in
+        let inside = index - before
+        return inside >= 0 && inside < size ? Int32(nearest.source(inside)) : -1
+      }
+    }
+    let rows = map(p.outputHeight, p.kernelHeight, p.padding.top, p.height, from: p.sourceHeight)
+    let columns = map(p.outputWidth, p.kernelWidth, p.padding.left, p.width, from: p.sourceWidth)
+    rows.withUnsafeBufferPointer { rows in
+      columns.withUnsafeBufferPointer { columns in
+        guard let rows = rows.baseAddress, let columns = columns.baseAddress else { return }
+        body(
+          ck_conv_input(
+            in: input, height: p.sourceHeight, width: p.sourceWidth, channels: p.inputChannels,
+            source_y: rows, source_x: columns, out_height: p.outputHeight,
+            out_width: p.outputWidth, kernel_height: p.kernelHeight, kernel_width: p.kernelWidth,
+            stride: p.stride))
+      }
+    }
+  }
+
+  /// What follows the sums.
+  func epilogue(bias: FloatView?) -> ck_epilogue {
+    ck_epilogue(
+      bias: bias?.pointer, per_sample: perChannel, residual: residual,
+      rows_per_sample: problem.outputHeight * problem.outputWidth,
+      activation: problem.activation.kernel)
+  }
+}
+
+/// Any convolution as a product of gathered patches with packed weights; 1x1 needs no gathering.
+struct PatchConv: ConvKernel {
+  private let parameters: ConvParameters
+  private let weights: PackedPanels
+
+  init(_ parameters: ConvParameters, kernels: KernelSet) {
+    self.parameters = parameters
+    weights = PackedPanels(
+      parameters.weight, kernels: kernels, order: .tapsFirst, cache: parameters.packs)
+  }
+
+  func run(_ call: ConvCall) {
+    let p = call.problem
+    let pointwise =
+      p.kernelHeight == 1 && p.kernelWidth == 1 && p.stride == 1 && p.padding == .none
+      && !p.isUpsampled
+    func multiply(_ input: UnsafePointer<ck_conv_input>?) {
+      weights.multiply(
+        rows: p.outputPixels,
+        ck_gemm(
+          a: call.input, a_stride: p.inputChannels, conv: input, weights: weights.pointer,
+          weight_type: weights.type, depth: weights.depth, columns: p.outputChannels, gated: false,
+          out: call.output, epilogue: call.epilogue(bias: parameters.bias)))
+    }
+    if pointwise { return multiply(nil) }
+    call.withKernelInput { withUnsafePointer(to: $0, multiply) }
+  }
+}
+
+/// Convolutions with at most four outputs: lanes along the input channels.
+struct NarrowConv: ConvKernel {
+  /// [outputs][tap][input].
+  private let weight: Storage
+  private let bias: FloatView?
+  private let kernels: KernelSet
+
+  @Sendable static func refusal(_ problem: ConvProblem) -> Refusal? {
+    if problem.outputChannels > 4 { return Refusal("more than 4 outputs") }
+    if problem.inputChannels < 16 { return Refusal("fewer than 16 inputs") }
+    if problem.hasResidual || problem.hasPerChannel || problem.activation != .none {
+      return Refusal("more than a bias to add")
+    }
+    return nil
+  }
+
+  init(_ parameters: ConvParameters, kernels: KernelSet) {
+    self.kernels = kernels
+    bias = parameters.bias
+    weight = parameters.packs.pack("outputs taps inputs") {
+      let plain = parameters.plainWeight
+      let packed = Storage(count: plain.count)
+      let inputs = parameters.inputChannels
+      let taps = parameters.kernelHeight * parameters.kernelWidth
+      for index in 0..<plain.count {
+        let (output, rest) = (index / (inputs * taps), index % (inputs * taps))
+        packed.pointer[(output * taps + rest % taps) * inputs + rest / taps] = plain.pointer[index]
+      }
+      return packed
+    }
+  }
+
+  func run(_ call: ConvCall) {
+    let table = kernels.table
+    call.withKernelInput { input in
+      withUnsafePointer(to: input) { input in
+        Parallel.run(count: call.problem.outputPixels, grain: 512) { pixels in
+          table.pointee.conv_narrow(
+            input, weight.pointer, call.problem.outputChannels, bias?.pointer, call.output,
+            pixels.lowerBound, pixels.upperBound)
+        }
+      }
+    }
+  }
 }

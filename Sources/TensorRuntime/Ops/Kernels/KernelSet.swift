@@ -1,0 +1,55 @@
+import CKernels
+
+/// The C kernels of one instruction set.
+struct KernelSet: @unchecked Sendable {
+  /// What the processor must have.
+  let isa: ISA
+  /// The functions; the table is constant.
+  let table: UnsafePointer<ck_kernels>
+
+  /// The name of the instruction set, part of the names of implementations.
+  var name: String { String(cString: table.pointee.name) }
+  /// Columns of a panel of packed weights.
+  var panel: Int { table.pointee.panel }
+
+  /// The kernels compiled for the baseline of the architecture.
+  static let portable = KernelSet(isa: .generic, table: ck_kernels_generic())
+
+  /// Every set compiled for this architecture, best first, whether or not the processor can run it.
+  static let compiled: [KernelSet] = {
+    var sets: [KernelSet] = []
+    if let table = ck_kernels_avx512() { sets.append(KernelSet(isa: .avx512, table: table)) }
+    if let table = ck_kernels_avx2() { sets.append(KernelSet(isa: .avx2, table: table)) }
+    return sets + [portable]
+  }()
+
+  /// The sets that dispatch tables offer.
+  ///
+  /// On x86-64 a processor without AVX2 is better served by OpenBLAS, which picks its own
+  /// instruction set; elsewhere the portable kernels come first.
+  static let offered: [KernelSet] = {
+    #if arch(x86_64)
+    compiled.filter { $0.isa > .generic }
+    #else
+    compiled
+    #endif
+  }()
+}
+
+extension Activation {
+  /// The same function as the C kernels name it.
+  var kernel: ck_activation {
+    switch self {
+    case .none: CK_IDENTITY
+    case .silu: CK_SILU
+    case .gelu: CK_GELU
+    case .quickGELU: CK_QUICK_GELU
+    case .relu: CK_RELU
+    }
+  }
+}
+
+/// Cuts `count` items into equal parts: part `index` of `parts`.
+func share(_ index: Int, of parts: Int, _ count: Int) -> Range<Int> {
+  count * index / parts..<count * (index + 1) / parts
+}
