@@ -2,7 +2,8 @@ import CKernels
 
 extension ConvTable {
   /// Implementations that need an instruction set, best first.
-  static let fast: [Implementation<ConvProblem, Maker>] = KernelSet.offered.flatMap { kernels in
+  static let fast: [Implementation<ConvProblem, Maker>] = KernelSet.offered.flatMap {
+    kernels -> [Implementation<ConvProblem, Maker>] in
     [
       Implementation(
         name: "narrow_\(kernels.name)", isa: kernels.isa, accepts: NarrowConv.refusal,

@@ -21,11 +21,8 @@ struct PackedPanels: Sendable {
 
   /// The address the kernels read from.
   var pointer: UnsafeRawPointer { UnsafeRawPointer(storage.pointer) }
-  /// Panels across the outputs.
-  var panels: Int {
-    let width = gated ? kernels.panel / 2 : kernels.panel
-    return ((gated ? columns / 2 : columns) + width - 1) / width
-  }
+  /// Panels across the outputs; a gated one holds half as many pairs.
+  var panels: Int { (columns + kernels.panel - 1) / kernels.panel }
 
   /// Packs [outputs, inputs, taps...], or finds it packed in the cache.
   init(
@@ -64,8 +61,7 @@ struct PackedPanels: Sendable {
     let storage = Storage(count: (bytes + 3) / 4)
     let inputs = weight.shape[1]
     let panel = form.kernels.panel
-    let panels =
-      form.gated ? (columns + panel - 1) / panel : (columns + panel - 1) / panel
+    let panels = (columns + panel - 1) / panel
     func pack(_ source: UnsafeRawPointer) {
       let packing = ck_packing(
         source: source, source_type: form.type, outputs: columns, inputs: inputs,
