@@ -61,7 +61,8 @@ let package = Package(
     .testTarget(
       name: "TensorRuntimeTests", dependencies: ["TensorRuntime", "TestSupport"],
       exclude: ["Fixtures"]),
-    .testTarget(name: "WeightsTests", dependencies: ["Weights", "TestSupport"]),
+    .testTarget(
+      name: "WeightsTests", dependencies: ["Weights", "TestSupport"], exclude: ["Fixtures"]),
     .testTarget(name: "DiffusionModelsTests", dependencies: ["DiffusionModels", "TestSupport"]),
     .testTarget(name: "GraphRuntimeTests", dependencies: ["GraphRuntime"]),
     .testTarget(

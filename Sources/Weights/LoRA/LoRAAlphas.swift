@@ -5,6 +5,9 @@ import TensorRuntime
 /// A module's own alpha counts first. Where a component has alphas but a module has none, the most
 /// common alpha of the component counts. Without any alpha, the metadata of the file (`lora_adapter_metadata`
 /// of diffusers, `adapter_config.json` of PEFT) counts, and without that alpha equals the rank.
+///
+/// One difference is deliberate: diffusers 0.42 fails to find the own alphas of attention modules in kohya's
+/// spelling and gives them the most common one; here they count, as the file's writer meant.
 struct LoRAAlphas {
   /// The alphas that occur, rising.
   let values: [Double]

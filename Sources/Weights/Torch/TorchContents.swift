@@ -16,6 +16,12 @@ struct TorchContents {
       }
     }
     let root = try Self.root(archive, path: file.path)
+    if let entry = archive.entries.values.first(where: \.isCompressed) {
+      throw .unsupportedFormat(
+        path: file.path,
+        reason: "entry '\(entry.name)' is compressed; torch stores entries uncompressed, and only "
+          + "those are read")
+    }
     let pickle = try Self.content(root + "/data.pkl", archive, file)
     do throws(PickleFault) {
       document = try PickleReader.read(pickle)

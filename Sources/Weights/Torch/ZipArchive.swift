@@ -7,13 +7,15 @@ enum ZipFault: Error {
 /// The checked table of contents of a zip whose entries are stored, as torch writes them.
 ///
 /// Names, sizes and places of central directory and local headers must agree, entries must not overlap,
-/// and compressed or encrypted entries are refused, so reading an entry never costs more than its bytes.
+/// and nothing is ever unpacked, so reading an entry never costs more than its bytes.
 struct ZipArchive {
   struct Entry: Sendable {
     let name: String
     let crc: UInt32
     /// Where the content lies in the file.
     let range: Range<Int>
+    /// Whether the content is not stored as it is; such an entry cannot be read.
+    let isCompressed: Bool
   }
 
   let entries: [String: Entry]
@@ -134,17 +136,21 @@ private struct ZipReader {
       throw .malformed("a central directory record is longer than the directory")
     }
     let name = try name(at: position + 46, count: nameCount)
-    try checkForm(of: name, flags: u16(position + 8), method: u16(position + 10))
+    let method = u16(position + 10)
+    try checkFlags(of: name, u16(position + 8))
     let extraStart = position + 46 + nameCount
     let wide = try wideFields(
       extra: extraStart..<(extraStart + extraCount), record: position, name: name)
-    guard wide.compressed == wide.size else {
+    guard method != 0 || wide.compressed == wide.size else {
       throw .malformed("entry '\(name)': stored, but its two sizes differ")
     }
-    let range = try contentRange(
-      name: name, nameCount: nameCount, header: wide.offset, size: wide.size,
-      limit: directory.lowerBound)
-    return (ZipArchive.Entry(name: name, crc: u32(position + 16), range: range), next)
+    let record = CentralRecord(
+      name: name, nameCount: nameCount, method: method, header: wide.offset, stored: wide.compressed
+    )
+    let range = try contentRange(record, limit: directory.lowerBound)
+    let entry = ZipArchive.Entry(
+      name: name, crc: u32(position + 16), range: range, isCompressed: method != 0)
+    return (entry, next)
   }
 
   private func name(at offset: Int, count: Int) throws(ZipFault) -> String {
@@ -155,12 +161,8 @@ private struct ZipReader {
     return name
   }
 
-  private func checkForm(of name: String, flags: Int, method: Int) throws(ZipFault) {
+  private func checkFlags(of name: String, _ flags: Int) throws(ZipFault) {
     guard flags & 0x2041 == 0 else { throw .unsupported("entry '\(name)' is encrypted") }
-    guard method == 0 else {
-      throw .unsupported(
-        "entry '\(name)' is compressed; torch stores entries uncompressed, and only those are read")
-    }
   }
 
   /// Sizes and header offset, from the 64-bit extra field where the short fields say so.
@@ -198,28 +200,38 @@ private struct ZipReader {
     return values
   }
 
+  /// What the central directory says about an entry.
+  private struct CentralRecord {
+    let name: String
+    let nameCount: Int
+    let method: Int
+    let header: UInt64
+    let stored: UInt64
+  }
+
   /// Checks the local header against the central record and returns where the content lies.
-  private func contentRange(
-    name: String, nameCount: Int, header: UInt64, size: UInt64, limit: Int
-  ) throws(ZipFault) -> Range<Int> {
-    guard limit >= 30, header <= UInt64(limit - 30), u32(Int(header)) == 0x0403_4B50 else {
-      throw .malformed("entry '\(name)': its local header is missing")
-    }
-    let start = Int(header)
+  private func contentRange(_ record: CentralRecord, limit: Int) throws(ZipFault) -> Range<Int> {
+    let name = record.name
+    guard limit >= 30, record.header <= UInt64(limit - 30), u32(Int(record.header)) == 0x0403_4B50
+    else { throw .malformed("entry '\(name)': its local header is missing") }
+    let start = Int(record.header)
     let content = start + 30 + u16(start + 26) + u16(start + 28)
-    guard content <= limit, size <= UInt64(limit - content) else {
+    guard content <= limit, record.stored <= UInt64(limit - content) else {
       throw .malformed("entry '\(name)': its content lies outside the file")
     }
     let localName = bytes[(start + 30)..<min(start + 30 + u16(start + 26), limit)]
-    guard u16(start + 26) == nameCount, localName.elementsEqual(name.utf8) else {
+    guard u16(start + 26) == record.nameCount, localName.elementsEqual(name.utf8) else {
       throw .malformed("entry '\(name)': its local header has another name")
     }
-    try checkForm(of: name, flags: u16(start + 6), method: u16(start + 8))
-    let localSize = u32(start + 22)
+    try checkFlags(of: name, u16(start + 6))
+    guard u16(start + 8) == record.method else {
+      throw .malformed("entry '\(name)': its local header has another compression")
+    }
+    let localSize = u32(start + 18)
     let isStreamed = u16(start + 6) & 8 != 0
-    guard isStreamed || localSize == .max || UInt64(localSize) == size else {
+    guard isStreamed || localSize == .max || UInt64(localSize) == record.stored else {
       throw .malformed("entry '\(name)': its local header has another size")
     }
-    return content..<(content + Int(size))
+    return content..<(content + Int(record.stored))
   }
 }
