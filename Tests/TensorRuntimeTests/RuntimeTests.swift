@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 import Testing
 
@@ -118,6 +119,25 @@ extension GlobalStateTests {
       #expect(ProcessorCount.quotaProcessors("max 100000\n") == nil)
       #expect(ProcessorCount.available() >= 1)
       #expect(!RuntimeInfo.openBLASConfig.isEmpty && !RuntimeInfo.openBLASCore.isEmpty)
+    }
+
+    @Test func unknownProcessorsGetModernKernels() {
+      func better(_ chosen: String, _ detected: ISA, _ user: String? = nil) -> String? {
+        BLASCore.better(than: chosen, detected: detected, userChoice: user)
+      }
+      #expect(better("Prescott", .avx512) == "SkylakeX")
+      #expect(better("Prescott", .avx2) == "Haswell")
+      #expect(better("Sandybridge", .avx2) == "Haswell")
+      #expect(better("Prescott", .generic) == nil)
+      #expect(better("Prescott", .avx512, "Prescott") == nil)
+      #expect(better("Zen", .avx2) == nil && better("armv8", .generic) == nil)
+      // Without a wish of the user's, what runs here is no worse than the processor.
+      let name = RuntimeInfo.openBLASCore
+      #expect(better(name, .detected, RuntimeTests.userCore) == nil, "\(name)")
+    }
+
+    static var userCore: String? {
+      ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"]
     }
 
     @Test func refusedImplementationsFallThrough() {

@@ -18,10 +18,10 @@ public struct RuntimeInfo: Sendable {
     return openblas_get_config().map { String(cString: $0) } ?? "unknown"
   }
 
-  /// The processor OpenBLAS chose its kernels for.
+  /// The processor whose kernels OpenBLAS uses.
   public static var openBLASCore: String {
     BLAS.prepare()
-    return openblas_get_corename().map { String(cString: $0) } ?? "unknown"
+    return BLASCore.name
   }
 
   /// What the environment asked for and cannot be had, one sentence each.

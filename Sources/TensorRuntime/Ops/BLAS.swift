@@ -2,10 +2,14 @@ import COpenBLAS
 
 /// Single-threaded matrix products on the calling thread.
 enum BLAS {
-  private static let singleThreaded: Void = openblas_set_num_threads(1)
+  private static let prepared: Void = {
+    BLASCore.correct()
+    openblas_set_num_threads(1)
+  }()
 
-  /// Turns the library's own threading off; it is far slower than our loops around it.
-  static func prepare() { _ = singleThreaded }
+  /// Turns the library's own threading off, which is far slower than our loops around it, and sees
+  /// that it uses what the processor has.
+  static func prepare() { _ = prepared }
 
   /// A dense row-major operand with its row stride.
   struct Matrix {

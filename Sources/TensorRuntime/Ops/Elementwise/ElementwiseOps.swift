@@ -60,7 +60,7 @@ enum ActivationTable {
   static let portable = Implementation<ElementwiseProblem, Body>(
     name: "portable", isa: .generic
   ) { source, destination, problem in
-    Parallel.run(count: problem.count, grain: elementwiseGrain) { range in
+    Parallel.run(count: problem.count, grain: elementwiseGrain / 4) { range in
       let part = destination + range.lowerBound
       part.update(from: source + range.lowerBound, count: range.count)
       problem.activation.apply(part, count: range.count)
@@ -70,7 +70,7 @@ enum ActivationTable {
   static let reference = Implementation<ElementwiseProblem, Body>(
     name: "reference", isa: .reference
   ) { source, destination, problem in
-    Parallel.run(count: problem.count, grain: elementwiseGrain) { range in
+    Parallel.run(count: problem.count, grain: elementwiseGrain / 4) { range in
       for index in range {
         destination[index] = Float(problem.activation.reference(Double(source[index])))
       }

@@ -1,5 +1,5 @@
 /// The elements one block of an elementwise loop covers: large enough to hide a thread's wake-up.
-let elementwiseGrain = 1 << 15
+let elementwiseGrain = 1 << 16
 
 extension Tensor {
   /// Applies a function to every element.
