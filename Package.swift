@@ -59,7 +59,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["TensorRuntime", "Weights"],
       path: "Tests/TestSupport"),
     .testTarget(
-      name: "TensorRuntimeTests", dependencies: ["TensorRuntime", "TestSupport"],
+      name: "TensorRuntimeTests", dependencies: ["TensorRuntime"],
       exclude: ["Fixtures"]),
     .testTarget(
       name: "WeightsTests", dependencies: ["Weights", "TestSupport"], exclude: ["Fixtures"]),

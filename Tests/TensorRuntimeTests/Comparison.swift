@@ -10,7 +10,7 @@ struct Tolerance {
   var largestError: Double
 
   /// Float32 sums in another order.
-  static let exact = Tolerance(normalizedError: 1e-12, largestError: 1e-5)
+  static let exact = Tolerance(normalizedError: 5e-12, largestError: 1e-5)
   /// Winograd's transforms lose up to a digit.
   static let transformed = Tolerance(normalizedError: 1e-9, largestError: 1e-4)
 

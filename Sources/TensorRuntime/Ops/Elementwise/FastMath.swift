@@ -5,10 +5,11 @@ enum FastMath {
   /// e^x.
   ///
   /// x is split into n·ln 2 + r with |r| <= ln 2 / 2; e^r is a Taylor polynomial of degree 7, and
-  /// 2^n is built from two halves so that results reach into the subnormal range and to infinity.
+  /// 2^n is built from two halves so that results reach to infinity. What would be subnormal is
+  /// zero: processors are a hundred times slower with such numbers.
   @inline(__always)
   static func exp(_ x: Float) -> Float {
-    let limited = x > 89 ? 89 : (x < -104 ? -104 : x)
+    let limited = x > 89 ? 89 : (x < -87.3 ? -87.3 : x)
     let shifted = limited * 1.442_695_04 + 12_582_912
     let n = shifted - 12_582_912
     let r = (limited - n * 0.693_359_375) + n * 2.121_944_4e-4
@@ -23,7 +24,7 @@ enum FastMath {
     let half = exponent &>> 1
     let first = Float(bitPattern: UInt32(bitPattern: (half &+ 127) &<< 23))
     let second = Float(bitPattern: UInt32(bitPattern: (exponent &- half &+ 127) &<< 23))
-    return p * first * second
+    return x < -87.3 ? 0 : p * first * second
   }
 
   @inline(__always)

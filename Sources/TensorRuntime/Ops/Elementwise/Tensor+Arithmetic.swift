@@ -1,48 +1,11 @@
-/// The elements one block of an elementwise loop covers: large enough to hide a thread's wake-up.
-let elementwiseGrain = 1 << 16
-
 extension Tensor {
-  /// Applies a function to every element.
-  ///
-  /// - Parameter transform: A pure function.
-  /// - Returns: A tensor of the same shape and layout.
-  @inline(__always)
-  func map(_ transform: (Float) -> Float) -> Tensor {
-    let source = base
-    return withTensors(self) {
-      Tensor(shape: shape, layout: layout) { destination in
-        Parallel.run(count: count, grain: elementwiseGrain) { range in
-          for index in range { destination[index] = transform(source[index]) }
-        }
-      }
-    }
-  }
-
-  /// Combines two tensors of equal shape element by element, in the first one's layout.
-  @inline(__always)
-  static func zip(
-    _ lhs: Tensor, _ rhs: Tensor, _ combine: (Float, Float) -> Float
-  ) -> Tensor {
-    precondition(lhs.shape == rhs.shape, "shapes differ: \(lhs.shape) and \(rhs.shape)")
-    let other = rhs.inLayout(lhs.layout)
-    let first = lhs.base
-    let second = other.base
-    return withTensors(lhs, other) {
-      Tensor(shape: lhs.shape, layout: lhs.layout) { destination in
-        Parallel.run(count: lhs.count, grain: elementwiseGrain) { range in
-          for index in range { destination[index] = combine(first[index], second[index]) }
-        }
-      }
-    }
-  }
-
   /// The sum, element by element.
   ///
   /// - Parameters:
   ///   - lhs: The first tensor, whose layout the result has.
   ///   - rhs: A tensor of the same shape.
   /// - Returns: A new tensor.
-  public static func + (lhs: Tensor, rhs: Tensor) -> Tensor { zip(lhs, rhs) { $0 + $1 } }
+  public static func + (lhs: Tensor, rhs: Tensor) -> Tensor { zip(lhs, rhs, Sum()) }
 
   /// The difference, element by element.
   ///
@@ -50,7 +13,7 @@ extension Tensor {
   ///   - lhs: The first tensor, whose layout the result has.
   ///   - rhs: A tensor of the same shape.
   /// - Returns: A new tensor.
-  public static func - (lhs: Tensor, rhs: Tensor) -> Tensor { zip(lhs, rhs) { $0 - $1 } }
+  public static func - (lhs: Tensor, rhs: Tensor) -> Tensor { zip(lhs, rhs, Difference()) }
 
   /// The product, element by element.
   ///
@@ -58,7 +21,7 @@ extension Tensor {
   ///   - lhs: The first tensor, whose layout the result has.
   ///   - rhs: A tensor of the same shape.
   /// - Returns: A new tensor.
-  public static func * (lhs: Tensor, rhs: Tensor) -> Tensor { zip(lhs, rhs) { $0 * $1 } }
+  public static func * (lhs: Tensor, rhs: Tensor) -> Tensor { zip(lhs, rhs, Product()) }
 
   /// The quotient, element by element.
   ///
@@ -66,7 +29,7 @@ extension Tensor {
   ///   - lhs: The first tensor, whose layout the result has.
   ///   - rhs: A tensor of the same shape.
   /// - Returns: A new tensor.
-  public static func / (lhs: Tensor, rhs: Tensor) -> Tensor { zip(lhs, rhs) { $0 / $1 } }
+  public static func / (lhs: Tensor, rhs: Tensor) -> Tensor { zip(lhs, rhs, Quotient()) }
 
   /// Adds a number to every element.
   ///
@@ -74,7 +37,7 @@ extension Tensor {
   ///   - lhs: The tensor.
   ///   - rhs: The number.
   /// - Returns: A new tensor.
-  public static func + (lhs: Tensor, rhs: Float) -> Tensor { lhs.map { $0 + rhs } }
+  public static func + (lhs: Tensor, rhs: Float) -> Tensor { lhs.map(BindRight(Sum(), rhs)) }
 
   /// Subtracts a number from every element.
   ///
@@ -82,7 +45,7 @@ extension Tensor {
   ///   - lhs: The tensor.
   ///   - rhs: The number.
   /// - Returns: A new tensor.
-  public static func - (lhs: Tensor, rhs: Float) -> Tensor { lhs.map { $0 - rhs } }
+  public static func - (lhs: Tensor, rhs: Float) -> Tensor { lhs.map(BindRight(Difference(), rhs)) }
 
   /// Multiplies every element by a number.
   ///
@@ -90,7 +53,7 @@ extension Tensor {
   ///   - lhs: The tensor.
   ///   - rhs: The number.
   /// - Returns: A new tensor.
-  public static func * (lhs: Tensor, rhs: Float) -> Tensor { lhs.map { $0 * rhs } }
+  public static func * (lhs: Tensor, rhs: Float) -> Tensor { lhs.map(BindRight(Product(), rhs)) }
 
   /// Divides every element by a number.
   ///
@@ -98,7 +61,7 @@ extension Tensor {
   ///   - lhs: The tensor.
   ///   - rhs: The number.
   /// - Returns: A new tensor.
-  public static func / (lhs: Tensor, rhs: Float) -> Tensor { lhs.map { $0 / rhs } }
+  public static func / (lhs: Tensor, rhs: Float) -> Tensor { lhs.map(BindRight(Quotient(), rhs)) }
 
   /// Adds a number to every element.
   ///
@@ -106,7 +69,7 @@ extension Tensor {
   ///   - lhs: The number.
   ///   - rhs: The tensor.
   /// - Returns: A new tensor.
-  public static func + (lhs: Float, rhs: Tensor) -> Tensor { rhs.map { lhs + $0 } }
+  public static func + (lhs: Float, rhs: Tensor) -> Tensor { rhs.map(BindLeft(Sum(), lhs)) }
 
   /// Subtracts every element from a number.
   ///
@@ -114,7 +77,7 @@ extension Tensor {
   ///   - lhs: The number.
   ///   - rhs: The tensor.
   /// - Returns: A new tensor.
-  public static func - (lhs: Float, rhs: Tensor) -> Tensor { rhs.map { lhs - $0 } }
+  public static func - (lhs: Float, rhs: Tensor) -> Tensor { rhs.map(BindLeft(Difference(), lhs)) }
 
   /// Multiplies every element by a number.
   ///
@@ -122,13 +85,13 @@ extension Tensor {
   ///   - lhs: The number.
   ///   - rhs: The tensor.
   /// - Returns: A new tensor.
-  public static func * (lhs: Float, rhs: Tensor) -> Tensor { rhs.map { lhs * $0 } }
+  public static func * (lhs: Float, rhs: Tensor) -> Tensor { rhs.map(BindLeft(Product(), lhs)) }
 
   /// The negated tensor.
   ///
   /// - Parameter operand: The tensor.
   /// - Returns: A new tensor.
-  public static prefix func - (operand: Tensor) -> Tensor { operand.map { -$0 } }
+  public static prefix func - (operand: Tensor) -> Tensor { operand.map(Negation()) }
 
   /// A weighted sum of two tensors, each product and the sum rounded to float32.
   ///
@@ -139,7 +102,7 @@ extension Tensor {
   ///   - y: Its factor.
   /// - Returns: a·x + b·y.
   public static func multiplyAdd(_ a: Tensor, _ x: Float, _ b: Tensor, _ y: Float) -> Tensor {
-    zip(a, b) { $0 * x + $1 * y }
+    zip(a, b, WeightedSum(x: x, y: y))
   }
 
   /// A weighted sum of any number of tensors in one pass.
@@ -176,9 +139,7 @@ extension Tensor {
   /// - Parameter range: The lowest and highest value allowed.
   /// - Returns: A new tensor.
   public func clamped(to range: ClosedRange<Float>) -> Tensor {
-    let low = range.lowerBound
-    let high = range.upperBound
-    return map { $0 < low ? low : ($0 > high ? high : $0) }
+    map(Limiting(low: range.lowerBound, high: range.upperBound))
   }
 
   /// Adds one number per sample and channel, such as a time embedding.
