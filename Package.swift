@@ -42,7 +42,9 @@ let package = Package(
     .target(name: "CImageIO", dependencies: ["CPNG", "CJPEG"]),
     .target(name: "TensorRuntime", dependencies: ["CKernels", "COpenBLAS"]),
     .target(name: "Weights", dependencies: ["TensorRuntime", "COpenBLAS", crypto]),
-    .target(name: "DiffusionModels", dependencies: ["TensorRuntime", "Weights"]),
+    .target(name: "CVocabulary"),
+    .target(
+      name: "DiffusionModels", dependencies: ["TensorRuntime", "Weights", "CVocabulary"]),
     .target(name: "GraphRuntime", dependencies: ["CYAML", crypto]),
     .target(
       name: "Nodes",
@@ -77,5 +79,6 @@ let package = Package(
 )
 
 for target in package.targets where ![.system, .plugin].contains(target.type) {
-  if !["CKernels", "CImageIO"].contains(target.name) { target.swiftSettings = swiftSettings }
+  if ["CKernels", "CImageIO", "CVocabulary"].contains(target.name) { continue }
+  target.swiftSettings = swiftSettings
 }
