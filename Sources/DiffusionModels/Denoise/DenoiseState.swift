@@ -1,0 +1,49 @@
+import TensorRuntime
+
+/// Everything a run needs to go on after a step, bit for bit.
+public struct DenoiseState: Sendable {
+  /// Model calls done.
+  public let completed: Int
+  /// The latents after them.
+  public let latents: Tensor
+  let generator: TorchGenerator
+  let sampler: SamplerState
+  /// The run's schedule; a state only continues a run of the same.
+  let timesteps: [Float]
+}
+
+extension DenoiseState {
+  private static let header: [UInt8] = Array("RGDS".utf8) + [1]
+
+  /// The state as bytes, for a checkpoint.
+  public var encoded: [UInt8] {
+    var writer = ByteWriter()
+    writer.bytes = Self.header
+    writer.write(Int64(completed))
+    writer.write(latents)
+    writer.write(generator.encodedState)
+    writer.write(sampler.encoded)
+    writer.write(Tensor(timesteps, shape: [timesteps.count]))
+    return writer.bytes
+  }
+
+  /// Reads a state.
+  ///
+  /// - Parameter bytes: What `encoded` gave.
+  /// - Throws: `DenoiseError.badState`, `SamplerError.badState` or `GeneratorStateError` when the bytes are
+  ///   something else.
+  public init(encoded bytes: [UInt8]) throws {
+    guard bytes.starts(with: Self.header) else { throw DenoiseError.badState("unknown format") }
+    var reader = ByteReader(bytes, position: Self.header.count)
+    let completed = try reader.int()
+    let latents = try reader.tensor()
+    let generator = try TorchGenerator(encodedState: reader.block())
+    let sampler = try SamplerState(encoded: reader.block())
+    guard let latents, let timesteps = try reader.tensor(), reader.isAtEnd, timesteps.rank == 1,
+      (0...timesteps.count).contains(completed)
+    else { throw DenoiseError.badState("its parts do not fit each other") }
+    self.init(
+      completed: completed, latents: latents, generator: generator, sampler: sampler,
+      timesteps: timesteps.floats())
+  }
+}

@@ -1,0 +1,132 @@
+import Glibc
+import TensorRuntime
+
+/// DPM-Solver and DPM-Solver++, multistep, deterministic and stochastic (Lu and others, 2022).
+struct DPMSolverSampler: Sampler {
+  /// Which equation is solved: for the noise or for the clean sample, without or with fresh noise.
+  enum Algorithm: String, CaseIterable, Sendable {
+    case noise = "dpmsolver"
+    case data = "dpmsolver++"
+    case stochasticNoise = "sde-dpmsolver"
+    case stochasticData = "sde-dpmsolver++"
+
+    var predictsData: Bool { self == .data || self == .stochasticData }
+    var isStochastic: Bool { self == .stochasticData || self == .stochasticNoise }
+  }
+
+  enum SolverType: String, CaseIterable, Sendable {
+    case midpoint
+    case heun
+  }
+
+  private let rule: MultistepTableRule
+  private let prediction: PredictionType
+  private let clipping: Clipping
+  private let formulas: DPMSolverFormulas
+  private let solverOrder: Int
+  private let lowerOrderFinal: Bool
+  private let eulerAtFinal: Bool
+  private(set) var table = SigmaTable()
+  private var cursor = StepCursor()
+  /// Converted model outputs, newest last.
+  private var outputs: [Tensor] = []
+
+  let initNoiseSigma: Float = 1
+  let order = 1
+  var timesteps: [Float] { table.timesteps }
+
+  init(_ settings: SamplerSettings) throws {
+    try settings.refuse("use_flow_sigmas", "use_dynamic_shifting")
+    guard try settings.string("variance_type", "fixed").hasPrefix("learned") == false else {
+      throw settings.unsupported("models that predict their variance are not supported")
+    }
+    let algorithm = try settings.choice(
+      "algorithm_type", Algorithm.data, named: ["deis": .data])
+    let type = try settings.choice(
+      "solver_type", SolverType.midpoint,
+      named: ["logrho": .midpoint, "bh1": .midpoint, "bh2": .midpoint])
+    let schedule = try NoiseSchedule(settings, keepsLastPositive: true)
+    let cosine = try settings.string("beta_schedule", "linear") == "squaredcos_cap_v2"
+    var rule = MultistepTableRule(
+      schedule: schedule, spacing: try settings.spacing(.linspace),
+      offset: try settings.stepsOffset(),
+      sigmaSchedule: try SigmaSchedule(settings, knowsLu: true),
+      finalSigma: try settings.choice("final_sigmas_type", .zero))
+    rule.roundsTimesteps = !cosine
+    rule.lowestLogSNR = try settings.float("lambda_min_clipped", -.infinity)
+    self.rule = rule
+    guard algorithm.predictsData || rule.finalSigma == .minimum else {
+      throw settings.unsupported("\(algorithm.rawValue) needs final_sigmas_type sigma_min")
+    }
+    solverOrder = try settings.int("solver_order", 2, in: 1...3)
+    guard solverOrder < 3 || algorithm != .stochasticNoise else {
+      throw settings.unsupported("\(algorithm.rawValue) has no third order")
+    }
+    formulas = DPMSolverFormulas(algorithm: algorithm, type: type)
+    prediction = try settings.prediction()
+    clipping = try Clipping(settings, clipsByDefault: nil)
+    lowerOrderFinal = try settings.bool("lower_order_final", true)
+    eulerAtFinal = try settings.bool("euler_at_final", false)
+  }
+
+  var state: SamplerState {
+    let places = Array(repeating: nil as Tensor?, count: solverOrder - outputs.count) + outputs
+    return SamplerState(cursor: cursor, tensors: places)
+  }
+
+  mutating func restore(_ state: SamplerState) throws {
+    try state.expect(tensors: solverOrder)
+    cursor = try state.cursor(within: timesteps.count)
+    outputs = state.tensors.compactMap(\.self)
+  }
+
+  mutating func setTimesteps(_ count: Int) throws {
+    table = try rule.table(count)
+    cursor = StepCursor()
+    outputs = []
+  }
+
+  mutating func setBeginIndex(_ index: Int) { cursor.begin = index }
+
+  mutating func step(
+    modelOutput: Tensor, timestep: Float, sample: Tensor, generator: inout TorchGenerator
+  ) -> SamplerStep {
+    let entry = cursor.locate(timestep, in: timesteps)
+    // Orders count the outputs of earlier steps, not this one.
+    let earlier = outputs.count < solverOrder ? outputs.count : solverOrder
+    outputs = (outputs + [converted(modelOutput, sample, entry)]).suffix(solverOrder)
+    let noise =
+      formulas.algorithm.isStochastic ? generator.randn(modelOutput.shape) : nil
+    let order = orderOfStep(entry, earlier: earlier)
+    let levels = (0...order).map { table.level(entry + 1 - $0) }
+    let previous = formulas.step(
+      sample: sample, outputs: outputs.suffix(order).reversed(), levels: levels, noise: noise)
+    cursor.index = entry + 1
+    return SamplerStep(previous: previous)
+  }
+
+  private func orderOfStep(_ entry: Int, earlier: Int) -> Int {
+    let remaining = timesteps.count - entry
+    let isShort = lowerOrderFinal && timesteps.count < 15
+    if remaining == 1, eulerAtFinal || isShort || rule.finalSigma == .zero { return 1 }
+    let possible = min(solverOrder, earlier + 1)
+    return remaining == 2 && isShort ? min(possible, 2) : possible
+  }
+
+  /// The clean sample, or the noise, that the solver integrates.
+  private func converted(_ output: Tensor, _ sample: Tensor, _ entry: Int) -> Tensor {
+    let level = VariancePreserving(sigma: table.sigmas[entry])
+    if formulas.algorithm.predictsData {
+      return clipping(level.original(prediction, output: output, sample: sample))
+    }
+    let epsilon = level.epsilon(prediction, output: output, sample: sample)
+    guard case .quantile = clipping else { return epsilon }
+    let original = clipping(level.original(.epsilon, output: epsilon, sample: sample))
+    return level.epsilon(.sample, output: original, sample: sample)
+  }
+
+  func addNoise(_ original: Tensor, noise: Tensor, timestep: Float) -> Tensor {
+    VariancePreserving(sigma: table.sigmas[cursor.noiseEntry(timestep, in: timesteps)])
+      .noisy(original, noise)
+  }
+}

@@ -1,0 +1,99 @@
+import TensorRuntime
+
+/// Heun's second-order method: every Euler step is repeated with the mean of both slopes.
+struct HeunSampler: Sampler {
+  private struct FirstHalf: Sendable {
+    let derivative: Tensor
+    let difference: Float
+    let sample: Tensor
+  }
+
+  private let rule: SigmaTableRule
+  private let prediction: PredictionType
+  private let clipping: Clipping
+  private(set) var table = SigmaTable()
+  private var cursor = StepCursor()
+  /// What the Euler half left for the second half.
+  private var firstHalf: FirstHalf?
+  let order = 2
+
+  var timesteps: [Float] { table.timesteps }
+  var initNoiseSigma: Float { table.initNoiseSigma }
+
+  init(_ settings: SamplerSettings) throws {
+    let schedule = try NoiseSchedule(
+      settings,
+      defaults: NoiseSchedule.Defaults(
+        start: 0.00085, end: 0.012, known: [.linear, .scaledLinear, .squaredCosine, .exp]),
+      zeroSNR: false)
+    prediction = try settings.prediction()
+    clipping =
+      try settings.bool("clip_sample", false)
+      ? .range(Float(try settings.float("clip_sample_range", 1))) : .none
+    rule = SigmaTableRule(
+      schedule: schedule, spacing: try settings.spacing(.linspace),
+      offset: try settings.stepsOffset(), sigmaSchedule: try SigmaSchedule(settings))
+  }
+
+  var state: SamplerState {
+    SamplerState(
+      cursor: cursor, scalars: [firstHalf?.difference ?? 0],
+      tensors: [firstHalf?.derivative, firstHalf?.sample])
+  }
+
+  mutating func restore(_ state: SamplerState) throws {
+    try state.expect(scalars: 1, tensors: 2)
+    cursor = try state.cursor(within: timesteps.count)
+    firstHalf = nil
+    if let derivative = state.tensors[0], let sample = state.tensors[1] {
+      firstHalf = FirstHalf(derivative: derivative, difference: state.scalars[0], sample: sample)
+    }
+  }
+
+  mutating func setTimesteps(_ count: Int) throws {
+    let single = try rule.table(count)
+    func doubled<T>(_ values: ArraySlice<T>) -> [T] { values.flatMap { [$0, $0] } }
+    table = single
+    table.timesteps = single.timesteps.prefix(1) + doubled(single.timesteps.dropFirst())
+    table.sigmas =
+      single.sigmas.prefix(1) + doubled(single.sigmas.dropFirst().dropLast())
+      + single.sigmas.suffix(1)
+    cursor = StepCursor()
+    firstHalf = nil
+  }
+
+  mutating func setBeginIndex(_ index: Int) { cursor.begin = index }
+
+  mutating func scaleModelInput(_ sample: Tensor, timestep: Float) -> Tensor {
+    table.scaled(sample, entry: cursor.locate(timestep, in: timesteps))
+  }
+
+  mutating func step(
+    modelOutput: Tensor, timestep: Float, sample: Tensor, generator: inout TorchGenerator
+  ) -> SamplerStep {
+    let entry = cursor.locate(timestep, in: timesteps)
+    // The second half's sample already is at the next level, which is where the table stands now.
+    let sigma = table.sigmas[entry]
+    let original = clipping(
+      varianceExplodingOriginal(prediction, output: modelOutput, sample: sample, sigma: sigma))
+    let derivative = (sample - original) / sigma
+    cursor.index = entry + 1
+    if let first = firstHalf {
+      firstHalf = nil
+      let mean = (first.derivative + derivative) / 2
+      return SamplerStep(
+        previous: Tensor.multiplyAdd(first.sample, 1, mean, first.difference),
+        predictedOriginal: original)
+    }
+    let difference = table.sigmas[entry + 1] - sigma
+    firstHalf = FirstHalf(derivative: derivative, difference: difference, sample: sample)
+    return SamplerStep(
+      previous: Tensor.multiplyAdd(sample, 1, derivative, difference),
+      predictedOriginal: original)
+  }
+
+  func addNoise(_ original: Tensor, noise: Tensor, timestep: Float) -> Tensor {
+    let entry = cursor.noiseEntry(timestep, in: timesteps)
+    return Tensor.multiplyAdd(original, 1, noise, table.sigmas[entry])
+  }
+}

@@ -1,0 +1,74 @@
+import TensorRuntime
+
+/// Multistep sampling of latent consistency models (Luo and others, 2023).
+struct LCMSampler: Sampler {
+  private let schedule: NoiseSchedule
+  private let prediction: PredictionType
+  private let clipping: Clipping
+  private let distilledSteps: Int
+  private let timestepScaling: Float
+  private var stepCount = 0
+  private var cursor = StepCursor()
+
+  private(set) var timesteps: [Float] = []
+  let initNoiseSigma: Float = 1
+  let order = 1
+  var state: SamplerState { SamplerState(cursor: cursor) }
+
+  init(_ settings: SamplerSettings) throws {
+    schedule = try NoiseSchedule(
+      settings,
+      defaults: NoiseSchedule.Defaults(start: 0.00085, end: 0.012, schedule: .scaledLinear))
+    prediction = try settings.prediction()
+    clipping = try Clipping(settings, clipsByDefault: false)
+    distilledSteps = try settings.int("original_inference_steps", 50, in: 1...schedule.count)
+    timestepScaling = Float(try settings.float("timestep_scaling", 10))
+  }
+
+  mutating func setTimesteps(_ count: Int) throws {
+    try StepCount.check(count, trainCount: schedule.count)
+    guard count <= distilledSteps else {
+      throw SamplerError.badStepCount(
+        count: count, reason: "lcm has at most \(distilledSteps) steps (original_inference_steps)")
+    }
+    let ratio = schedule.count / distilledSteps
+    let grid = (1...distilledSteps).reversed().map { Float($0 * ratio - 1) }
+    let step = Double(grid.count) / Double(count)
+    timesteps = (0..<count).map { grid[Int(Double($0) * step)] }
+    stepCount = count
+    cursor = StepCursor()
+  }
+
+  mutating func setBeginIndex(_ index: Int) { cursor.begin = index }
+
+  mutating func restore(_ state: SamplerState) throws {
+    try state.expect()
+    cursor = try state.cursor(within: timesteps.count)
+  }
+
+  mutating func step(
+    modelOutput: Tensor, timestep: Float, sample: Tensor, generator: inout TorchGenerator
+  ) -> SamplerStep {
+    let entry = cursor.locate(timestep, in: timesteps)
+    let level = VariancePreserving(alphaCumprod: schedule.alphasCumprod[Int(timestep)])
+    let original = clipping(level.original(prediction, output: modelOutput, sample: sample))
+
+    // The boundary condition: at timestep 0 the sample itself, elsewhere nearly the prediction.
+    let scaled = timestep * timestepScaling
+    let sum = scaled * scaled + 0.25
+    let denoised = Tensor.multiplyAdd(original, scaled / sum.squareRoot(), sample, 0.25 / sum)
+
+    cursor.index = entry + 1
+    guard entry != stepCount - 1 else {
+      return SamplerStep(previous: denoised, predictedOriginal: denoised)
+    }
+    let next = entry + 1 < timesteps.count ? timesteps[entry + 1] : timestep
+    let nextLevel = VariancePreserving(alphaCumprod: schedule.alphasCumprod[Int(next)])
+    let noise = generator.randn(modelOutput.shape)
+    return SamplerStep(previous: nextLevel.noisy(denoised, noise), predictedOriginal: denoised)
+  }
+
+  func addNoise(_ original: Tensor, noise: Tensor, timestep: Float) -> Tensor {
+    VariancePreserving(alphaCumprod: schedule.alphasCumprod[Int(timestep)]).noisy(original, noise)
+  }
+}

@@ -1,0 +1,72 @@
+import Glibc
+import TensorRuntime
+
+/// How the multistep solvers (DPM-Solver, UniPC) make their timesteps and noise levels.
+struct MultistepTableRule: Sendable {
+  let schedule: NoiseSchedule
+  let spacing: TimestepSpacing
+  let offset: Int
+  let sigmaSchedule: SigmaSchedule
+  let finalSigma: SigmaTableRule.FinalSigma
+  var lowest: Double?
+  var highest: Double?
+  /// Timesteps of karras sigmas are rounded rather than cut off.
+  var roundsTimesteps = true
+  /// With `finalSigma` = minimum: the table's lowest, or a repetition of the run's own last.
+  var repeatsLastSigma = false
+  /// Where log-SNR would fall below this, the schedule is cut off.
+  var lowestLogSNR = -Double.infinity
+
+  func table(_ count: Int) throws -> SigmaTable {
+    try StepCount.check(count, trainCount: schedule.count)
+    let all = schedule.sigmas
+    var timesteps = spacing.multistepTimesteps(
+      count, of: schedule.count, last: lastTimestep, offset: offset)
+    var sigmas = Numpy.interpolate(timesteps, all)
+    var final = Double(all[0])
+    if sigmaSchedule != .training {
+      sigmas = sigmaSchedule.sigmas(
+        from: highest ?? Double(all[all.count - 1]), to: lowest ?? Double(all[0]), count: count)
+      let logs = all.map { log($0) }
+      timesteps = sigmas.map { SigmaSchedule.timestep(of: $0, logSigmas: logs) }
+      if roundsTimesteps, sigmaSchedule == .karras || sigmaSchedule == .uniformLogSNR {
+        timesteps = timesteps.map(Numpy.round)
+      }
+      if repeatsLastSigma, let last = sigmas.last { final = last }
+    }
+    if finalSigma == .zero { final = 0 }
+    // Timesteps become whole by truncation, which only matters where they were not rounded.
+    return SigmaTable(
+      timesteps: timesteps.map { Float($0.rounded(.towardZero)) },
+      sigmas: (sigmas + [final]).map { Float($0) })
+  }
+
+  private var lastTimestep: Int {
+    guard lowestLogSNR > -.infinity else { return schedule.count }
+    let logSNR = schedule.alphasCumprod.map { alpha in
+      log(alpha.squareRoot()) - log((1 - alpha).squareRoot())
+    }
+    let clipped = logSNR.reversed().firstIndex { Double($0) >= lowestLogSNR }
+    return clipped.map { $0.base } ?? 0
+  }
+}
+
+extension SigmaTable {
+  /// alpha, sigma and log-SNR of an entry in variance-preserving form.
+  func level(_ entry: Int) -> SolverLevel { SolverLevel(sigma: sigmas[entry]) }
+}
+
+/// A noise level as the solvers see it.
+struct SolverLevel {
+  let alpha: Float
+  let sigma: Float
+  /// log(alpha / sigma); infinite at sigma 0.
+  let lambda: Float
+
+  init(sigma: Float) {
+    let level = VariancePreserving(sigma: sigma)
+    alpha = level.alpha
+    self.sigma = level.sigma
+    lambda = log(level.alpha) - log(level.sigma)
+  }
+}
