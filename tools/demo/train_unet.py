@@ -1,8 +1,9 @@
-"""Trains the demo world's UNet together with its text encoder, on latents of one native size.
+"""Trains the demo world's UNet on latents of one native size; the text encoder stays as it is.
 
     python tools/demo/train_unet.py --tokenizer DIR --text DIR --latents DIR --state STATE.pt --out DIR
 
-`--text` is the encoder that train_text.py made; `--latents` is the folder latents.py fills (it may
+`--text` is the encoder that train_text.py made (trained along, it forgets relations before the UNet
+has learnt to use them); `--latents` is the folder latents.py fills (it may
 still be filling).  Epsilon prediction, Stable Diffusion 1.5's noise schedule, min-SNR weights.
 """
 from __future__ import annotations
@@ -73,11 +74,10 @@ def main() -> None:
     args = parser.parse_args()
     setup(args.threads, args.seed)
     tokenizer = load_tokenizer(args.tokenizer)
-    encoder = CLIPTextModel.from_pretrained(args.text).train()
+    encoder = CLIPTextModel.from_pretrained(args.text).eval()
     unet = build_unet().to(memory_format=torch.channels_last)
     schedule, data = noise_schedule(), Shards(args.latents)
-    run = Run(args.state, {"unet": unet, "encoder": encoder},
-              [*unet.parameters(), *encoder.parameters()], args.steps, args.rate,
+    run = Run(args.state, {"unet": unet}, unet.parameters(), args.steps, args.rate,
               decay=0.998, weight_decay=0.01, warmup=200)
     generator = torch.Generator().manual_seed(args.seed * 7919 + run.step)
     empty = token_ids(tokenizer, [""])
@@ -87,7 +87,9 @@ def main() -> None:
         noise = torch.randn(latents.shape, generator=generator).to(memory_format=torch.channels_last)
         times = spread_timesteps(args.batch, generator)
         noisy = schedule.add_noise(latents, noise, times)
-        guess = unet(noisy, times, encoder(ids).last_hidden_state).sample
+        with torch.no_grad():
+            text = encoder(ids).last_hidden_state
+        guess = unet(noisy, times, text).sample
         run.advance(weighted_loss(guess, noise, schedule.alphas_cumprod[times]))
         if run.step % 100 == 0:
             run.report(pictures=len(data.data["ids"]))
@@ -96,7 +98,6 @@ def main() -> None:
             run.save()
             run.average.swap()
             unet.save_pretrained(Path(args.out) / "unet")
-            encoder.save_pretrained(Path(args.out) / "text_encoder")
             run.average.swap()
 
 
