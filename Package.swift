@@ -66,10 +66,12 @@ let package = Package(
     .testTarget(
       name: "WeightsTests", dependencies: ["Weights", "TestSupport"], exclude: ["Fixtures"]),
     .testTarget(name: "DiffusionModelsTests", dependencies: ["DiffusionModels", "TestSupport"]),
+    .testTarget(name: "GraphRuntimeTests", dependencies: ["GraphRuntime"]),
     .testTarget(
-      name: "GraphRuntimeTests", dependencies: ["GraphRuntime"], exclude: ["Snapshots"]),
-    .testTarget(
-      name: "NodesTests", dependencies: ["Nodes", "GraphRuntime", "TensorRuntime", "TestSupport"],
+      name: "NodesTests",
+      dependencies: [
+        "Nodes", "GraphRuntime", "DiffusionModels", "Weights", "TensorRuntime", "TestSupport",
+      ],
       exclude: ["Goldens"]),
     .testTarget(
       name: "GoldenTests", dependencies: ["DiffusionModels", "Nodes", "TestSupport"],

@@ -9,7 +9,9 @@ extension NodeCatalog {
 
   private static var standardTypes: [any NodeType.Type] {
     [
-      EmptyLatent.self, Noise.self,
+      CheckpointLoad.self, VAELoad.self, LoRALoad.self, ResAdapterLoad.self, LCMLoRA.self,
+      TextEncode.self, EmptyLatent.self, Noise.self, UNetDenoise.self,
+      VAEEncode.self, VAEDecode.self,
       ImageLoad.self, ImageResize.self, ImageGrid.self, Canny.self,
     ]
   }

@@ -84,19 +84,14 @@ public struct Diagnostic: Sendable, Hashable, Codable {
   {
     severity = details.severity
     self.code = code
-    self.message = Self.shortened(message)
+    self.message = message
     self.range = range
     node = details.node
     port = details.port
-    expected = details.expected.map(Self.shortened)
-    got = details.got.map(Self.shortened)
-    hint = details.hint.map(Self.shortened)
+    expected = details.expected
+    got = details.got
+    hint = details.hint
     status = details.status ?? (code == .missingFile ? .missingFile : .invalid)
-  }
-
-  /// Names and values come from the file and may be of any length.
-  private static func shortened(_ text: String) -> String {
-    text.utf8.count <= 1000 ? text : String(text.prefix(500)) + "..."
   }
 
   /// The optional parts of a diagnostic.

@@ -45,7 +45,7 @@ struct NodeResolver {
         continue
       }
       for port in group.ports where checkPortName(port.name, schema, node: nil) {
-        if bind(port, schema, node: nil) == nil, port.value?.isNull != true {
+        if bind(port, schema, node: nil) == nil, !port.value.isNull {
           brokenDefaults.insert("\(group.type.text).\(port.name.text)")
         }
       }
@@ -70,18 +70,11 @@ struct NodeResolver {
     var bindings: [String: PortBinding] = [:]
     var assigned: Set<String> = []
     var isBound = true
-    for port in declaration.ports {
-      guard checkPortName(port.name, schema, node: id) else {
-        // The port that was meant is not missing as well.
-        if let meant = nearestName(to: port.name.text, among: schema.portNames) {
-          assigned.insert(meant)
-        }
-        continue
-      }
+    for port in declaration.ports where checkPortName(port.name, schema, node: id) {
       assigned.insert(port.name.text)
       bindings[port.name.text] = bind(port, schema, node: id)
       // What is behind a nil may have been reported elsewhere: a parameter without a value, say.
-      if bindings[port.name.text] == nil, port.value?.isNull != true { isBound = false }
+      if bindings[port.name.text] == nil, !port.value.isNull { isBound = false }
     }
     for group in document.defaults where group.type.text == schema.name {
       for port in group.ports
@@ -180,7 +173,7 @@ struct NodeResolver {
     } else {
       return nil
     }
-    return port.value.flatMap { bind($0, slot) }
+    return bind(port.value, slot)
   }
 
   private mutating func bind(_ value: Expression, _ slot: Slot) -> PortBinding? {

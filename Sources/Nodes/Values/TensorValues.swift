@@ -35,26 +35,22 @@ extension TensorValue {
 struct LatentValue: TensorValue {
   static let typeName = "Latent"
   let content: TensorContent
-  init(content: TensorContent) { self.content = content }
 }
 
 /// Random numbers with a latent's shape, unit variance.
 struct NoiseValue: TensorValue {
   static let typeName = "Noise"
   let content: TensorContent
-  init(content: TensorContent) { self.content = content }
 }
 
 /// Pictures: [B, 3, H, W] in 0...1.
 struct ImageValue: TensorValue {
   static let typeName = "Image"
   let content: TensorContent
-  init(content: TensorContent) { self.content = content }
 }
 
 /// Where to paint: [B, 1, H, W] in 0...1, 1 to be painted.
 struct MaskValue: TensorValue {
   static let typeName = "Mask"
   let content: TensorContent
-  init(content: TensorContent) { self.content = content }
 }

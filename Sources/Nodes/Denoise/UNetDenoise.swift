@@ -1,0 +1,187 @@
+import DiffusionModels
+import GraphRuntime
+import TensorRuntime
+import Weights
+
+/// Turns noise into latents, step by step.
+struct UNetDenoise: NodeType {
+  static let summary = """
+    Turns noise into latents, step by step, towards a prompt: text-to-image from an EmptyLatent, \
+    image-to-image from any other latent.
+    """
+
+  @Input("Denoiser") var unet: UNetRecipe
+  @Input("What the picture shows", family: .same(as: "unet")) var positive: ConditioningValue
+  @Input("What it does not show; the empty prompt when left out", family: .same(as: "unet"))
+  var negative: ConditioningValue?
+  @Input("What to start from; its shape is the result's") var latent: LatentValue
+  @Input("ControlNets and the like, applied together", family: .same(as: "unet"))
+  var control: [ControlValue]
+  @Input("The noise to start from; drawn from the seed when left out") var noise: NoiseValue?
+  @Param("How steps are taken; checkpoint is the checkpoint's own scheduler")
+  var sampler = SamplerChoice(.checkpoint)
+  @Param("How noise levels are spread over the steps") var schedule = ScheduleChoice(.default)
+  @Param("How timesteps are picked from the training schedule")
+  var spacing = SpacingChoice(.default)
+  @Param("Steps of the whole schedule", min: 1, max: 1_000) var steps = 25
+  @Param("Classifier-free guidance; off at 1 and below", min: 0, max: 1_000) var guidance = 7.5
+  @Param("How far the guided prediction's spread is brought back", min: 0, max: 1)
+  var guidanceRescale = 0.0
+  @Param("How much of the schedule runs when starting from a picture", min: 0, max: 1)
+  var strength = 1.0
+  @Param("Share of fresh noise in ddim's steps", min: 0, max: 1) var eta = 0.0
+  @Param("Seed of all noise of the run") var seed: Seed = 0
+  @Output("Latent of the same shape", name: "latent", family: .same(as: "unet"))
+  var denoised: LatentValue
+
+  init() {}
+
+  mutating func validate(_ context: ValidationContext) throws {
+    guard let recipe = $unet.known else { return }
+    try checkSampling(recipe, context)
+    guard let content = $latent.known?.content else { return }
+    checkLatent(content, try recipe.config(), context)
+    if let noise = $noise.known.flatMap({ $0 }), noise.shape != content.shape {
+      context.report(
+        NodeError(
+          "the noise does not fit the latent", port: "noise", expected: "\(content.shape)",
+          got: "\(noise.shape)"))
+    }
+    let guided = ($guidance.known ?? 0) > 1
+    let run = ControlledRun(unet: recipe, latentShape: content.shape, isGuided: guided)
+    for control in $control.known ?? [] { try control.recipe.check(run) }
+    // Finds an adapter for another model.
+    _ = try recipe.source()
+    denoised = .predicted(content.shape)
+  }
+
+  private func checkSampling(_ recipe: UNetRecipe, _ context: ValidationContext) throws {
+    guard let options = knownSamplerOptions, let steps = $steps.known else { return }
+    do {
+      var sampler = try makeSampler(options, config: try recipe.schedulerConfig())
+      try sampler.setTimesteps(steps)
+    } catch let error as SamplerError {
+      context.report(NodeError(String(describing: error), port: "sampler"))
+    }
+  }
+
+  private func checkLatent(
+    _ content: TensorContent, _ config: UNetConfig, _ context: ValidationContext
+  ) {
+    let shape = content.shape
+    if shape[1] != config.outChannels {
+      context.report(
+        NodeError(
+          "the latent does not fit the denoiser", port: "latent",
+          expected: "\(config.outChannels) channels", got: "\(shape[1])"))
+    }
+    if case .zeros = content, let strength = $strength.known, strength < 1 {
+      context.report(
+        NodeError(
+          "there is no picture to start from", port: "strength", expected: "1",
+          got: String(strength), hint: "connect a VAEEncode to `latent`, or leave strength out"))
+    }
+    for range in $unet.known?.ranges ?? [] {
+      if let warning = range.warning(width: shape[3] * 8, height: shape[2] * 8) {
+        context.warn(warning, port: "latent")
+      }
+    }
+  }
+
+  func estimateMemory(_ context: ValidationContext) -> MemoryEstimate? {
+    guard let recipe = $unet.known, let shape = $latent.known?.shape,
+      let weights = try? recipe.source().packedByteCount, let config = try? recipe.config()
+    else { return nil }
+    let batch = shape[0] * (($guidance.known ?? 0) > 1 ? 2 : 1)
+    let channels = config.levels.map(\.channels).reduce(0, +)
+    // Skips of the way down and a few feature maps at the finest level.
+    let activations = batch * shape[2] * shape[3] * channels * 4 * 8
+    return MemoryEstimate(
+      workingBytes: weights + activations, outputBytes: 4 * shape.reduce(1, *))
+  }
+
+  mutating func run(_ context: NodeContext) throws {
+    let store = try context.service(ModelStore.self)
+    let model = try store.unet(unet)
+    let denoiser = try Denoiser(
+      predictor: model, schedulerConfig: try unet.schedulerConfig(), options: options)
+    let inputs = try makeInputs(model, isGuided: denoiser.isGuided, store: store)
+    let count = denoiser.stepCount(from: inputs.start)
+    // A state that is damaged, or of another run, is as good as none.
+    let saved = context.checkpoint.load().flatMap { try? DenoiseState(encoded: $0) }
+    context.progress(step: saved?.completed ?? 0, of: count)
+    let result = try denoiser.run(inputs, resume: saved) { progress in
+      try context.checkpoint.save(progress.state.encoded)
+      context.progress(step: progress.state.completed, of: count)
+      try context.checkCancellation()
+    }
+    denoised = LatentValue(result)
+  }
+
+  private func makeInputs(
+    _ model: UNet2DConditionModel, isGuided: Bool, store: ModelStore
+  ) throws -> DenoiseInputs {
+    let shape = latent.shape
+    var start = DenoiseStart.noise(shape: shape)
+    if case .numbers(let tensor) = latent.content { start = .latent(tensor) }
+    let width = positive.prompt.embeddings.shape[2]
+    guard width == model.config.crossAttentionWidth else {
+      throw NodeError(
+        "the conditioning is of another model", port: "positive",
+        expected: "embeddings of width \(model.config.crossAttentionWidth)", got: "\(width)")
+    }
+    var inputs = DenoiseInputs(
+      start: start, positive: condition(positive.prompt, model.config),
+      negative: isGuided
+        ? condition(negative?.prompt ?? positive.empty, model.config) : nil)
+    inputs.noise = noise?.tensor
+    let run = ControlledRun(unet: unet, latentShape: shape, isGuided: isGuided)
+    inputs.controls = try control.map { try $0.recipe.makeControl(run, store: store) }
+    return inputs
+  }
+
+  /// An encoding with the size conditions that SDXL wants: original size, crop and target size.
+  private func condition(
+    _ encoding: ConditioningValue.Encoding, _ config: UNetConfig
+  ) -> PromptCondition {
+    var condition = PromptCondition(embeddings: encoding.embeddings)
+    guard config.textTime != nil else { return condition }
+    condition.pooled = encoding.pooled
+    let (height, width) = (Float(latent.shape[2] * 8), Float(latent.shape[3] * 8))
+    condition.timeIDs = Tensor([height, width, 0, 0, height, width], shape: [1, 6])
+    return condition
+  }
+
+  private var options: DenoiseOptions {
+    var options = DenoiseOptions()
+    options.steps = steps
+    options.guidance = guidance
+    options.guidanceRescale = guidanceRescale
+    options.strength = strength
+    options.seed = seed.value
+    options.sampler = samplerOptions(sampler, schedule, spacing, eta)
+    return options
+  }
+
+  private var knownSamplerOptions: SamplerOptions? {
+    guard let sampler = $sampler.known, let schedule = $schedule.known,
+      let spacing = $spacing.known, let eta = $eta.known
+    else { return nil }
+    return samplerOptions(sampler, schedule, spacing, eta)
+  }
+
+  private func samplerOptions(
+    _ sampler: SamplerChoice, _ schedule: ScheduleChoice, _ spacing: SpacingChoice, _ eta: Double
+  ) -> SamplerOptions {
+    SamplerOptions(
+      kind: sampler.value, schedule: schedule.value, spacing: spacing.value, eta: eta)
+  }
+}
+
+extension UNetRecipe {
+  /// The checkpoint's scheduler; Stable Diffusion 1 and 2 have old files corrected, SDXL has not.
+  func schedulerConfig() throws -> SchedulerConfig {
+    try SchedulerConfig(
+      json: base.layout.schedulerConfig, correctsOldFiles: base.layout.family != .sdxl)
+  }
+}

@@ -1,0 +1,62 @@
+import GraphRuntime
+import Weights
+
+/// Opens a checkpoint.
+struct CheckpointLoad: NodeType {
+  static let summary = """
+    Opens a Stable Diffusion checkpoint: a folder in diffusers' layout, or one .safetensors or \
+    .ckpt file. Only headers are read until a node computes.
+    """
+  static let resources = ResourceClass.light
+
+  /// The families that can be asked for.
+  enum Family: String, ChoiceParam {
+    case auto
+    case sd15
+    case sd2
+    case sdxl
+  }
+
+  /// The arithmetic that can be asked for.
+  enum Precision: String, ChoiceParam {
+    case auto
+    case float32
+  }
+
+  @Param("Folder in diffusers' layout, or one .safetensors or .ckpt file") var path: InputPath
+  @Param("The family it must be of; auto takes what is found") var family = Family.auto
+  @Param("Arithmetic; auto is float32, whatever the file stores") var dtype = Precision.auto
+  @Output("Denoiser") var unet: UNetRecipe
+  @Output("Text encoder") var textEncoder: TextEncoderRecipe
+  @Output("Autoencoder") var vae: VAERecipe
+
+  init() {}
+
+  mutating func run(_ context: NodeContext) throws {
+    let reference = CheckpointReference(layout: try CheckpointLayout.open(path: path.resolved))
+    guard family == .auto || family.rawValue == reference.family else {
+      throw NodeError(
+        "the checkpoint is of another family", port: "family", expected: family.rawValue,
+        got: reference.family)
+    }
+    for note in reference.layout.notes { context.warn(note) }
+    unet = UNetRecipe(base: reference)
+    textEncoder = TextEncoderRecipe(base: reference)
+    vae = VAERecipe(origin: .checkpoint(reference))
+    // Options that are not implemented are found here, not after minutes of work.
+    _ = try unet.config()
+  }
+
+  func contentDigests(_ files: FileAccess) throws -> [String]? {
+    guard let layout = $unet.set?.base.layout else { return nil }
+    var digests = try layout.components.map { component in
+      "\(component.rawValue) \(try layout.digest(component))"
+    }
+    digests.append("scheduler \(layout.schedulerConfig?.canonicalText() ?? "none")")
+    for component in layout.components {
+      guard let folder = layout.tokenizerFolder(component) else { continue }
+      digests.append("tokenizer of \(component.rawValue) \(try files.digest(folder))")
+    }
+    return digests
+  }
+}

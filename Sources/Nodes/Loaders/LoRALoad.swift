@@ -1,0 +1,40 @@
+import GraphRuntime
+import Weights
+
+/// Puts a LoRA on a denoiser, and on a text encoder.
+struct LoRALoad: NodeType {
+  static let summary =
+    "Puts a LoRA on a denoiser, and on the text encoder where the file has a part for it."
+  static let resources = ResourceClass.light
+
+  @Input("Denoiser") var unet: UNetRecipe
+  @Input("Text encoder; the checkpoint's own when left out", family: .same(as: "unet"))
+  var textEncoder: TextEncoderRecipe?
+  @Param("File, or folder of pytorch_lora_weights.safetensors") var path: InputPath
+  @Param("Strength", min: -8, max: 8) var weight = 1.0
+  @Output("Denoiser with the LoRA", name: "unet", family: .same(as: "unet"))
+  var adapted: UNetRecipe
+  @Output("Text encoder with the LoRA", name: "text_encoder", family: .same(as: "unet"))
+  var adaptedEncoder: TextEncoderRecipe
+
+  init() {}
+
+  mutating func run(_ context: NodeContext) throws {
+    let adapter = try LoRAAdapter(path: path.resolved)
+    let overlay = WeightOverlay.lora(adapter, path: path.resolved, scale: weight)
+    adapted = unet
+    adaptedEncoder = textEncoder ?? TextEncoderRecipe(base: unet.base)
+    if adapter.components.contains(.unet) {
+      try context.warn(of: overlay.check(unet.source(), .unet), path.written)
+      adapted = unet.adding(overlay)
+    }
+    let encoders = adaptedEncoder.components.filter(adapter.components.contains)
+    for component in encoders {
+      try context.warn(of: overlay.check(adaptedEncoder.source(component), component), path.written)
+    }
+    if !encoders.isEmpty { adaptedEncoder = adaptedEncoder.adding(overlay) }
+    guard adapter.components.contains(.unet) || !encoders.isEmpty else {
+      throw NodeError("the LoRA has no part for this checkpoint", port: "path", got: path.written)
+    }
+  }
+}

@@ -1,0 +1,28 @@
+import GraphRuntime
+import Weights
+
+/// Opens an autoencoder that comes by itself.
+struct VAELoad: NodeType {
+  static let summary = """
+    Opens an autoencoder: a folder of config.json and weights, one file, or that of a whole \
+    checkpoint.
+    """
+  static let resources = ResourceClass.light
+
+  @Param("Folder or file of the autoencoder, or a whole checkpoint") var path: InputPath
+  @Output("Autoencoder") var vae: VAERecipe
+
+  init() {}
+
+  mutating func run(_ context: NodeContext) throws {
+    let layout = try AutoencoderLayout.open(path: path.resolved)
+    for note in layout.notes { context.warn(note) }
+    vae = VAERecipe(origin: .own(layout, path: path.resolved))
+    _ = try vae.config()
+  }
+
+  func contentDigests(_ files: FileAccess) throws -> [String]? {
+    guard case .own(let layout, _) = $vae.set?.origin else { return nil }
+    return [try layout.digest]
+  }
+}

@@ -1,0 +1,87 @@
+import DiffusionModels
+import GraphRuntime
+import Synchronization
+import Weights
+
+/// Turns recipes into models: opens, merges and packs weights when a node computes with them, shares
+/// the models between nodes, and lets the least recently used go when they exceed the budget.
+public final class ModelStore: Sendable {
+  /// How many bytes of models may stay loaded; the one in use always may.
+  public let budgetBytes: Int
+  private let state = Mutex(State())
+
+  private struct Entry {
+    let identity: String
+    let model: any Sendable
+    let byteCount: Int
+  }
+
+  private struct State {
+    /// The least recently used first.
+    var entries: [Entry] = []
+    var loadCount = 0
+  }
+
+  /// Makes an empty store.
+  ///
+  /// - Parameter budgetBytes: How many bytes of models may stay loaded.
+  public init(budgetBytes: Int) { self.budgetBytes = budgetBytes }
+
+  /// How many models have been loaded so far.
+  public var loadCount: Int { state.withLock { $0.loadCount } }
+  /// The bytes of the models that are loaded.
+  public var loadedBytes: Int { state.withLock { $0.entries.reduce(0) { $0 + $1.byteCount } } }
+
+  /// Lets every model go.
+  public func removeAll() { state.withLock { $0.entries.removeAll() } }
+
+  /// The model of an identity, loaded if need be.
+  ///
+  /// Others wait while one loads: two at once would need the memory of both, and gain nothing.
+  func model<Model: Sendable>(
+    identity: String, byteCount: () throws -> Int, load: () throws -> Model
+  ) throws -> Model {
+    try state.withLock { state in
+      if let index = state.entries.firstIndex(where: { $0.identity == identity }) {
+        let entry = state.entries.remove(at: index)
+        state.entries.append(entry)
+        if let model = entry.model as? Model { return model }
+        preconditionFailure("two kinds of models have the identity \(identity)")
+      }
+      let count = try byteCount()
+      // Room is made before loading, so that old and new are not in memory together.
+      while !state.entries.isEmpty,
+        state.entries.reduce(count, { $0 + $1.byteCount }) > budgetBytes
+      {
+        state.entries.removeFirst()
+      }
+      let model = try load()
+      state.entries.append(Entry(identity: identity, model: model, byteCount: count))
+      state.loadCount += 1
+      return model
+    }
+  }
+}
+
+extension WeightSource {
+  /// The bytes of all tensors in float32, as models hold them.
+  var packedByteCount: Int { keys.reduce(0) { $0 + 4 * (entry($1)?.count ?? 0) } }
+}
+
+extension ModelStore {
+  /// The denoiser of a recipe.
+  func unet(_ recipe: UNetRecipe) throws -> UNet2DConditionModel {
+    let source = try recipe.source()
+    return try model(
+      identity: recipe.identity, byteCount: { source.packedByteCount },
+      load: { try UNet2DConditionModel(WeightScope(source), config: try recipe.config()) })
+  }
+
+  /// The autoencoder of a recipe.
+  func vae(_ recipe: VAERecipe) throws -> AutoencoderKL {
+    let source = try recipe.source()
+    return try model(
+      identity: recipe.identity, byteCount: { source.packedByteCount },
+      load: { try AutoencoderKL(WeightScope(source), config: try recipe.config()) })
+  }
+}

@@ -1,0 +1,49 @@
+public import GraphRuntime
+import Weights
+
+/// What a picture says about its making: the graph with all values of the run, the engine, and the
+/// digests of the files that went in.
+///
+/// The text is a graph file (JSON is YAML): saved as it is, it runs. What is not of the graph stands
+/// under its free key `x-resgraph`.
+public struct ProvenanceRecord: Sendable {
+  /// The text that a picture carries.
+  public let text: String
+  /// The folder that the graph's relative paths started from, as the user wrote it; nil when the
+  /// text does not say.
+  public let folder: String?
+
+  /// Describes the making of a graph's outputs; reads every file that the graph names once.
+  ///
+  /// - Parameters:
+  ///   - graph: The graph that ran.
+  ///   - folder: The folder that its relative paths start from, as the user wrote it.
+  ///   - version: The engine's version.
+  /// - Throws: `FileError` when a file cannot be read any more.
+  public init(_ graph: ValidatedGraph, folder: String, version: String) throws {
+    let files = graph.environment.files
+    var digests: [String: JSONValue] = [:]
+    for node in graph.nodes {
+      for param in node.schema.params where param.type == ParamKind.path.description {
+        guard case .literal(.string(let path), _)? = node.bindings[param.name] else { continue }
+        digests[path] = .string(try files.digest(try files.existing(path)))
+      }
+    }
+    let facts: JSONValue = [
+      "engine": .string(version), "folder": .string(folder), "sha256": .object(digests),
+    ]
+    let document = graph.resolvedDocument
+    let separator = document == "{}" ? "" : ","
+    text = document.dropLast() + "\(separator)\"x-resgraph\":\(facts.canonicalText())}"
+    self.folder = folder
+  }
+
+  /// Takes the text found in a picture.
+  ///
+  /// - Parameter text: The text; whether it is a valid graph is found when it is validated.
+  public init(text: String) {
+    self.text = text
+    let document = try? JSONValue.parse(text)
+    folder = document?["x-resgraph"]?.string("folder")
+  }
+}

@@ -1,0 +1,75 @@
+import DiffusionModels
+import GraphRuntime
+import Weights
+
+/// Encodes a prompt.
+struct TextEncode: NodeType {
+  static let summary = """
+    Encodes a prompt with the checkpoint's text encoder. The first 75 tokens count; what is beyond \
+    them is named in a warning.
+    """
+
+  /// What brackets and numbers in a prompt mean.
+  enum Weighting: String, ChoiceParam {
+    case none
+    case a1111
+    case comfy
+  }
+
+  @Input("Text encoder") var textEncoder: TextEncoderRecipe
+  @Param("What the picture shows") var prompt: String
+  @Param("Another text for SDXL's second encoder; the prompt when left out", name: "prompt_2")
+  var secondPrompt: String?
+  @Param("How many of the encoder's last layers are left out", min: 0, max: 100) var clipSkip = 0
+  @Param("What brackets and numbers in the prompt mean; none takes them as they stand")
+  var weighting = Weighting.none
+  @Output("Conditioning: [1, 77, D], for SDXL also [1, P]", family: .same(as: "text_encoder"))
+  var conditioning: ConditioningValue
+
+  init() {}
+
+  mutating func validate(_ context: ValidationContext) throws {
+    if let weighting = $weighting.known, weighting != .none {
+      context.report(
+        NodeError(
+          "prompt weighting is not available yet", port: "weighting", expected: "none",
+          got: weighting.rawValue, status: .unavailable))
+    }
+    guard let recipe = $textEncoder.known else { return }
+    if let text = $secondPrompt.known, text != nil, recipe.components.count < 2 {
+      context.report(
+        NodeError(
+          "this checkpoint has one text encoder", port: "prompt_2",
+          hint: "only SDXL reads a second prompt"))
+    }
+    for component in recipe.components {
+      let config = try recipe.config(component)
+      if let clipSkip = $clipSkip.known, clipSkip >= config.layers {
+        context.report(
+          NodeError(
+            "the text encoder has too few layers", port: "clip_skip",
+            expected: "0 to \(config.layers - 1)", got: String(clipSkip)))
+      }
+      // Finds an adapter for another model.
+      _ = try recipe.source(component)
+    }
+  }
+
+  mutating func run(_ context: NodeContext) throws {
+    let encoder = try context.service(ModelStore.self).promptEncoder(textEncoder)
+    if let rest = encoder.unread(prompt) {
+      context.warn("the prompt is too long; this part of it is not read: \(quoted(rest))")
+    }
+    conditioning = ConditioningValue(
+      prompt: try encoder.encode(prompt, second: secondPrompt ?? prompt, clipSkip: clipSkip),
+      empty: try encoder.empty(), family: textEncoder.family)
+  }
+
+  func estimateMemory(_ context: ValidationContext) -> MemoryEstimate? {
+    guard let recipe = $textEncoder.known,
+      let sources = try? recipe.components.map({ try recipe.source($0) })
+    else { return nil }
+    let weights = sources.reduce(0) { $0 + $1.packedByteCount }
+    return MemoryEstimate(workingBytes: weights + 32 << 20, outputBytes: 2 << 20)
+  }
+}

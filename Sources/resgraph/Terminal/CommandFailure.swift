@@ -1,0 +1,67 @@
+import ArgumentParser
+import Foundation
+import GraphRuntime
+import Nodes
+
+/// An error on its way out: what is said about it, and with which code the process ends.
+struct CommandFailure {
+  private let error: any Error
+
+  init(_ error: any Error) { self.error = error }
+
+  /// Says what happened on standard error and ends the process.
+  func end() -> Never {
+    if let status {
+      say(status)
+      exit(status.rawValue)
+    }
+    // Usage errors, help and version are the argument parser's own.
+    Resgraph.exit(withError: error)
+  }
+
+  private var status: ExitStatus? {
+    if let known = error as? any ExitStatusError { return known.exitStatus }
+    if let status = engineStatus(of: error) { return status }
+    return isParsing ? nil : .internalError
+  }
+
+  /// Whether the argument parser made the error.
+  private var isParsing: Bool {
+    let code = Resgraph.exitCode(for: error)
+    return code == .validationFailure || code == .success || error is ExitCode
+  }
+
+  private func say(_ status: ExitStatus) {
+    switch error {
+    case let diagnostics as Diagnostics: Terminal.raw(DiagnosticText.render(diagnostics))
+    case let stop as RunCancelled: Terminal.message(Self.text(of: stop))
+    default:
+      let label = status == .internalError ? "internal error" : "error"
+      Terminal.message(Terminal.coloured("\(label): ", .red) + String(describing: error))
+    }
+  }
+
+  private static func text(of stop: RunCancelled) -> String {
+    switch stop.reason {
+    case .interrupt: "interrupted"
+    case .terminate: "terminated"
+    case .timeLimit: "the time limit is reached"
+    case .failure: "stopped: another node failed"
+    }
+  }
+}
+
+/// Diagnostics as standard error shows them, with colours where those are used.
+enum DiagnosticText {
+  static func render(_ diagnostics: Diagnostics) -> String {
+    let blocks = diagnostics.all.map { diagnostic in
+      let text = diagnostics.render(diagnostic)
+      let mark = "\(diagnostic.severity.rawValue)[\(diagnostic.code.rawValue)]"
+      let colour: Terminal.Colour = diagnostic.severity == .error ? .red : .yellow
+      return text.replacing(mark, with: Terminal.coloured(mark, colour), maxReplacements: 1)
+    }
+    let count = diagnostics.errors.count
+    guard count > 0 else { return blocks.joined() }
+    return blocks.joined() + "\(count) error\(count == 1 ? "" : "s")\n"
+  }
+}

@@ -1,0 +1,26 @@
+import Foundation
+import GraphRuntime
+
+/// Turns Ctrl-C and SIGTERM into a request to stop.
+///
+/// The step under way is finished, then the run ends. A second signal ends the program at once.
+enum Interruption {
+  /// Asked to stop by a signal.
+  static let token = CancellationToken()
+
+  /// Starts listening.
+  static func install() {
+    // The handler must find the token made.
+    _ = token.reason
+    for number in [SIGINT, SIGTERM] {
+      var action = sigaction()
+      action.__sigaction_handler.sa_handler = { number in
+        if Interruption.token.reason != nil { _exit(128 + number) }
+        Interruption.token.cancel(number == SIGTERM ? .terminate : .interrupt)
+      }
+      sigaction(number, &action, nil)
+    }
+    // A closed pipe is an error of writing, not a reason to die.
+    signal(SIGPIPE, SIG_IGN)
+  }
+}

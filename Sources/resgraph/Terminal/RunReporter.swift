@@ -1,0 +1,59 @@
+import Foundation
+import GraphRuntime
+import Synchronization
+
+/// Shows what happens in a run: progress and warnings on standard error, written paths on standard
+/// output.
+final class RunReporter: Sendable {
+  private let mode: RunCommand.ProgressMode
+  private let printsPaths: Bool
+  private let view: Mutex<ProgressView>
+  private let start = ContinuousClock.now
+
+  init(progress mode: RunCommand.ProgressMode, printsPaths: Bool) {
+    self.mode = mode
+    self.printsPaths = printsPaths
+    let drawsBar = mode == .auto && Terminal.isInteractive
+    view = Mutex(ProgressView(style: drawsBar ? .bar : .plain))
+  }
+
+  /// Shows the warnings of validation.
+  func show(_ diagnostics: Diagnostics) {
+    guard !diagnostics.warnings.isEmpty, mode != .json else { return }
+    Terminal.raw(DiagnosticText.render(diagnostics))
+  }
+
+  /// Shows an event; called by one thread at a time.
+  func handle(_ event: RunEvent) {
+    if mode == .json {
+      let text = (try? JSONOutput.text(event)) ?? "{}"
+      Terminal.message(text)
+    }
+    if case .output(_, _, let paths) = event, printsPaths {
+      view.withLock { $0.clear() }
+      for path in paths { Terminal.result(path) }
+    }
+    guard mode == .auto || mode == .plain else {
+      if mode == .none, case .nodeWarning(let node, let message) = event {
+        Terminal.message("warning: \(node): \(message)")
+      }
+      return
+    }
+    view.withLock { draw(event, on: &$0) }
+  }
+
+  private func draw(_ event: RunEvent, on view: inout ProgressView) {
+    let elapsed = ContinuousClock.now - start
+    let now = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
+    switch event {
+    case .nodeStart(let node, let type): view.start(node: node, type: type, at: now)
+    case .nodeStep(let node, let step, let count): view.step(step, of: count, node: node, at: now)
+    case .nodeHit(let node, _, let source): if source != "validation" { view.reuse(node: node) }
+    case .nodeDone(let node, _, _, _): view.finish(node: node, at: now)
+    case .nodeWarning(let node, let message):
+      view.say(Terminal.coloured("warning: ", .yellow) + "\(node): \(message)")
+    case .runEnd: view.clear()
+    case .runStart, .output: break
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import Foundation
+
+/// The two streams of the program: results on standard output, everything else on standard error.
+enum Terminal {
+  /// Whether standard error is a terminal that can redraw a line.
+  static let isInteractive = isatty(2) == 1 && environment("TERM") != "dumb"
+  /// Whether colours may be used: on a terminal, and NO_COLOR is not set.
+  static let usesColour = isInteractive && (environment("NO_COLOR") ?? "").isEmpty
+  /// Columns of the terminal.
+  static var width: Int {
+    var size = winsize()
+    guard ioctl(2, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    return Int(size.ws_col)
+  }
+
+  /// Writes a line to standard output.
+  static func result(_ line: String) { write(line + "\n", to: 1) }
+
+  /// Writes a line to standard error.
+  static func message(_ line: String) { write(line + "\n", to: 2) }
+
+  /// Writes text to standard error as it is.
+  static func raw(_ text: String) { write(text, to: 2) }
+
+  /// The text in a colour, where colours are used.
+  static func coloured(_ text: String, _ colour: Colour) -> String {
+    usesColour ? "\u{1b}[\(colour.rawValue)m\(text)\u{1b}[0m" : text
+  }
+
+  enum Colour: String {
+    case bold = "1"
+    case dim = "2"
+    case red = "31"
+    case green = "32"
+    case yellow = "33"
+  }
+
+  /// A variable of the environment.
+  static func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
+  private static func write(_ text: String, to descriptor: Int32) {
+    var bytes = Array(text.utf8)[...]
+    while !bytes.isEmpty {
+      let count = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { return }
+      bytes = bytes.dropFirst(count)
+    }
+  }
+}

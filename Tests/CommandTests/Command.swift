@@ -1,0 +1,112 @@
+import Foundation
+import Testing
+
+/// The built program, and a folder of its own to run it in.
+final class Command {
+  /// What a finished process left.
+  struct Result {
+    let status: Int32
+    let output: String
+    let messages: String
+
+    /// The lines of standard output.
+    var lines: [String] { output.split(separator: "\n").map(String.init) }
+  }
+
+  let folder: URL
+
+  init() throws {
+    folder = FileManager.default.temporaryDirectory
+      .appending(path: "resgraph-command-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(at: folder) }
+
+  /// The tiny checkpoint of the node tests.
+  static let tiny = URL(filePath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().appending(path: "NodesTests/Goldens/tiny").path()
+
+  /// The program lies beside the test bundle.
+  private static func program() throws -> URL {
+    let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    var folders = [URL(filePath: own).deletingLastPathComponent()]
+    folders.append(URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent())
+    folders.append(folders[1].deletingLastPathComponent().deletingLastPathComponent())
+    let candidates = folders.map { $0.appending(path: "resgraph") }
+    return try #require(
+      candidates.first { FileManager.default.isExecutableFile(atPath: $0.path()) },
+      "the program is not beside the tests; looked at \(candidates.map { $0.path() })")
+  }
+
+  /// Writes a file into the folder.
+  @discardableResult
+  func file(_ name: String, _ text: String) throws -> String {
+    let url = folder.appending(path: name)
+    try Data(text.utf8).write(to: url)
+    return name
+  }
+
+  /// The bytes of a file, by its path from the folder.
+  func bytes(_ path: String) throws -> Data {
+    try Data(contentsOf: folder.appending(path: path))
+  }
+
+  /// Runs the program to its end.
+  func run(_ arguments: String..., environment: [String: String] = [:]) throws -> Result {
+    let process = try start(arguments, environment: environment)
+    process.waitUntilExit()
+    return try result(of: process)
+  }
+
+  /// Starts the program; its streams go to files in the folder.
+  func start(_ arguments: [String], environment: [String: String] = [:]) throws -> Process {
+    let process = Process()
+    process.executableURL = try Self.program()
+    process.arguments = arguments
+    process.currentDirectoryURL = folder
+    var variables = ProcessInfo.processInfo.environment
+    for name in ["RESGRAPH_MODEL_PATH", "RESGRAPH_THREADS", "NO_COLOR"] { variables[name] = nil }
+    process.environment = variables.merging(environment) { $1 }
+    for name in ["stdout", "stderr"] { try file(name, "") }
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = try FileHandle(forWritingTo: folder.appending(path: "stdout"))
+    process.standardError = try FileHandle(forWritingTo: folder.appending(path: "stderr"))
+    try process.run()
+    return process
+  }
+
+  /// What the process wrote so far.
+  func written(_ stream: String) throws -> String {
+    String(decoding: try bytes(stream), as: UTF8.self)
+  }
+
+  func result(of process: Process) throws -> Result {
+    Result(
+      status: process.terminationStatus, output: try written("stdout"),
+      messages: try written("stderr"))
+  }
+
+  /// A text-to-image graph on the tiny model.
+  static func graph(extra: String = "", outputs: String = "  picture: $picture.image") -> String {
+    """
+    version: 1
+    name: small
+    params:
+      prompt: {type: string, default: "a red lighthouse"}
+      seed: {type: seed, default: 3}
+      steps: {type: int, default: 3, min: 1, max: 1000}
+      width: {type: int, default: 96, min: 64, multiple_of: 8}
+    nodes:
+      base: {type: CheckpointLoad, path: "\(tiny)/model"}
+      text: {type: TextEncode, text_encoder: $base.text_encoder, prompt: $params.prompt}
+      start: {type: EmptyLatent, width: $params.width, height: 64}
+      denoise: {type: UNetDenoise, unet: $base.unet, positive: $text, latent: $start, steps: $params.steps, seed: $params.seed}
+      picture: {type: VAEDecode, vae: $base.vae, latent: $denoise}
+    \(extra)
+    outputs:
+    \(outputs)
+
+    """
+  }
+}

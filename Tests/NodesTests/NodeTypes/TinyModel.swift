@@ -1,0 +1,73 @@
+import Foundation
+import GraphRuntime
+import TensorRuntime
+import Testing
+import Weights
+
+@testable import Nodes
+
+/// The tiny checkpoint and what diffusers drew with it; made by tools/goldens/image_tiny_model.py.
+struct TinyModel {
+  static let folder = URL(filePath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().appending(path: "Goldens/tiny")
+
+  let store = ModelStore(budgetBytes: 1 << 30)
+  let unet: UNetRecipe
+  let textEncoder: TextEncoderRecipe
+  let vae: VAERecipe
+
+  init() throws {
+    var load = CheckpointLoad()
+    load.path = Self.path("model")
+    try load.run(NodeContext(nodeID: "load"))
+    (unet, textEncoder, vae) = (load.unet, load.textEncoder, load.vae)
+  }
+
+  static func path(_ name: String) -> InputPath { InputPath(folder.appending(path: name).path()) }
+
+  static func expected(_ name: String) throws -> Tensor {
+    let file = try SafetensorsFile(path: folder.appending(path: "expected.safetensors").path())
+    return Tensor(try file.tensor(name))
+  }
+
+  static let prompt = "a red lighthouse on a hill, (very) detailed"
+  static let negative = "blue light"
+
+  var environment: RunEnvironment {
+    var environment = RunEnvironment()
+    environment.services.add(store)
+    return environment
+  }
+
+  var context: NodeContext { NodeContext(nodeID: "node", environment: environment) }
+
+  func encode(_ prompt: String) throws -> ConditioningValue {
+    var node = TextEncode()
+    node.textEncoder = textEncoder
+    node.prompt = prompt
+    try node.run(context)
+    return node.conditioning
+  }
+
+  /// A text-to-image node with the options that most goldens share.
+  func denoise(width: Int, height: Int, seed: Seed, batch: Int = 1) throws -> UNetDenoise {
+    let node = UNetDenoise()
+    node.unet = unet
+    node.positive = try encode(Self.prompt)
+    node.negative = try encode(Self.negative)
+    node.latent = LatentValue(content: .zeros([batch, 4, height / 8, width / 8]))
+    node.control = []
+    node.noise = nil
+    node.steps = 5
+    node.seed = seed
+    return node
+  }
+}
+
+/// The largest difference in units of the reference's largest magnitude.
+func relativeError(_ found: Tensor, _ expected: Tensor) -> Float {
+  guard found.shape == expected.shape else { return .infinity }
+  let pairs = zip(found.floats(), expected.floats())
+  let error = pairs.reduce(Float(0)) { max($0, abs($1.0 - $1.1)) }
+  return error / expected.maxAbs()
+}
