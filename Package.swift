@@ -66,7 +66,8 @@ let package = Package(
     .testTarget(
       name: "WeightsTests", dependencies: ["Weights", "TestSupport"], exclude: ["Fixtures"]),
     .testTarget(name: "DiffusionModelsTests", dependencies: ["DiffusionModels", "TestSupport"]),
-    .testTarget(name: "GraphRuntimeTests", dependencies: ["GraphRuntime"]),
+    .testTarget(
+      name: "GraphRuntimeTests", dependencies: ["GraphRuntime"], exclude: ["Snapshots"]),
     .testTarget(
       name: "NodesTests",
       dependencies: [

@@ -122,6 +122,7 @@ final class YAMLEventStream {
     if problem.contains("mapping values are not allowed") {
       hint = "put a text that has `: ` in it in quotes, or check the indentation"
     }
+    if problem.contains("did not find expected key") { hint = "check the indentation" }
     let message = context.map { "\(problem) (\($0))" } ?? problem
     return FatalDiagnostic(.syntax, message, at: range, .init(hint: hint))
   }

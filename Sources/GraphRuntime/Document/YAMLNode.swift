@@ -8,6 +8,8 @@ public struct YAMLNode: Sendable {
     case sequence([YAMLNode])
     /// A mapping, in the order of the text; keys are unique.
     case mapping([Entry])
+    /// A value that could not be understood; the error has been reported.
+    case broken
   }
 
   /// A key of a mapping and its value.
@@ -31,6 +33,7 @@ public struct YAMLNode: Sendable {
     case .scalar(let literal, _): literal.summary
     case .sequence: "a list"
     case .mapping: "a mapping"
+    case .broken: "a value that cannot be read"
     }
   }
 

@@ -93,7 +93,8 @@ struct YAMLReader {
       scalarOffsets.append(event.offsets)
       try count(nodes: 0, bytes: text.utf8.count, at: event.range)
       let literal = scalar(text, isPlain: isPlain, event)
-      result = YAMLNode(content: .scalar(literal, source: text), range: event.range)
+      result = YAMLNode(
+        content: literal.map { .scalar($0, source: text) } ?? .broken, range: event.range)
     case .sequenceStart:
       checkTag(event, core: "seq")
       (result, height) = try sequence(event, depth: depth)
@@ -195,11 +196,11 @@ struct YAMLReader {
     return text
   }
 
-  private mutating func scalar(_ text: String, isPlain: Bool, _ event: YAMLEvent) -> Literal {
+  private mutating func scalar(_ text: String, isPlain: Bool, _ event: YAMLEvent) -> Literal? {
     guard let tag = event.tag else { return resolve(text, isPlain: isPlain, event) }
     let core = "tag:yaml.org,2002:"
     if tag == "!" || tag == core + "str" { return .string(text) }
-    let plain = resolve(text, isPlain: true, event)
+    guard let plain = resolve(text, isPlain: true, event) else { return nil }
     switch (tag, plain) {
     case (core + "int", .int), (core + "bool", .bool), (core + "null", .null),
       (core + "float", .float):
@@ -211,16 +212,16 @@ struct YAMLReader {
         .init(expected: String(tag.dropFirst(core.count)), got: plain.summary))
     default: unknownTag(tag, event)
     }
-    return plain
+    return nil
   }
 
-  private mutating func resolve(_ text: String, isPlain: Bool, _ event: YAMLEvent) -> Literal {
+  private mutating func resolve(_ text: String, isPlain: Bool, _ event: YAMLEvent) -> Literal? {
     guard isPlain else { return .string(text) }
     if let literal = ScalarResolution.resolve(text) { return literal }
     collector.error(
       .outOfRange, "the number is too large", at: event.range,
       .init(hint: "put it in quotes if it is a text"))
-    return .int(0)
+    return nil
   }
 
   private mutating func checkTag(_ event: YAMLEvent, core: String) {

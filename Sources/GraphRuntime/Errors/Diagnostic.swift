@@ -84,14 +84,19 @@ public struct Diagnostic: Sendable, Hashable, Codable {
   {
     severity = details.severity
     self.code = code
-    self.message = message
+    self.message = Self.shortened(message)
     self.range = range
     node = details.node
     port = details.port
-    expected = details.expected
-    got = details.got
-    hint = details.hint
+    expected = details.expected.map(Self.shortened)
+    got = details.got.map(Self.shortened)
+    hint = details.hint.map(Self.shortened)
     status = details.status ?? (code == .missingFile ? .missingFile : .invalid)
+  }
+
+  /// Names and values come from the file and may be of any length.
+  private static func shortened(_ text: String) -> String {
+    text.utf8.count <= 1000 ? text : String(text.prefix(500)) + "..."
   }
 
   /// The optional parts of a diagnostic.

@@ -46,6 +46,7 @@ public struct Expression: Sendable {
       let values = items.compactMap { read($0, into: &collector) }
       guard values.count == items.count else { return nil }
       return Expression(form: .list(values), range: node.range)
+    case .broken: return nil
     case .mapping(let entries):
       var hint: String?
       // `{$params.x}` reads as a mapping in YAML; so does an unquoted `${params.x}` in flow style.

@@ -45,8 +45,8 @@ public struct GraphDocument: Sendable {
   public struct PortAssignment: Sendable {
     /// The port's name.
     public var name: Name
-    /// The value.
-    public var value: Expression
+    /// The value, nil when it could not be understood.
+    public var value: Expression?
   }
 
   /// Port values for all nodes of a type.

@@ -92,7 +92,8 @@ struct GraphReader {
         if NodeCatalog.controlKeys.contains(port.key) {
           collector.error(
             .unknownKey, "`\(port.key)` cannot have a default", at: port.keyRange)
-        } else if let value = Expression.read(port.value, into: &collector) {
+        } else {
+          let value = Expression.read(port.value, into: &collector)
           assignments.append(.init(name: name(port), value: value))
         }
       }
@@ -123,9 +124,8 @@ struct GraphReader {
       case "when", "foreach": notSupported(key)
       case _ where key.key.hasPrefix("x-"): break
       default:
-        if let value = Expression.read(key.value, into: &collector) {
-          ports.append(.init(name: name(key), value: value))
-        }
+        let value = Expression.read(key.value, into: &collector)
+        ports.append(.init(name: name(key), value: value))
       }
     }
     if !keys.contains(where: { $0.key == "type" }) {
@@ -221,6 +221,7 @@ struct GraphReader {
     _ entry: YAMLNode.Entry, expected: String = "a mapping"
   ) -> [YAMLNode.Entry]? {
     if let entries = entry.value.entries { return entries }
+    if case .broken = entry.value.content { return nil }
     collector.error(
       .wrongType, "`\(entry.key)` must be a mapping", at: entry.value.range,
       .init(expected: expected, got: entry.value.kindName))

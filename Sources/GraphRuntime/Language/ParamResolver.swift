@@ -185,6 +185,7 @@ struct ParamResolver {
     let literal: Literal
     switch given.value {
     case .typed(let node):
+      if case .broken = node.content { return nil }
       guard let plain = node.literal else {
         return mismatch(
           ValueMismatch(expected: declaration.kind.description, got: node.kindName), given,

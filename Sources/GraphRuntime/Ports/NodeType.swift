@@ -49,8 +49,9 @@ public protocol NodeType: SendableMetatype {
   init()
   /// Checks what can be checked before anything runs: file headers, ranges between parameters.
   ///
-  /// Called once per node, after its inputs' nodes. Inputs that only a run can make are not known
-  /// (`$port.known` is nil). Outputs set here are predictions, see `Output`.
+  /// Called once per node, after its inputs' nodes, unless one of those has an error or a parameter
+  /// is fed by a node that has not run; so parameters are always known here. Inputs that only a run
+  /// can make are not (`$port.known` is nil). Outputs set here are predictions, see `Output`.
   /// Light nodes whose inputs are all known are run instead.
   ///
   /// - Parameter context: Where to report errors and warnings, files and services.
@@ -58,13 +59,16 @@ public protocol NodeType: SendableMetatype {
   mutating func validate(_ context: ValidationContext) throws
   /// Estimates memory, once the node has passed validation.
   ///
-  /// - Parameter context: Files and services. Inputs may be unknown, as in `validate`.
+  /// Called after `validate` passed, or after a light node ran. Inputs may be unknown, as there.
+  ///
+  /// - Parameter context: Files and services.
   /// - Returns: The estimate, nil when there is none.
   func estimateMemory(_ context: ValidationContext) -> MemoryEstimate?
   /// Identifies the contents of the files that the node reads, for the cache key.
   ///
   /// A node that reads only some files of a folder lists them here; the rest of the folder then
-  /// does not matter. Paths stay out of the key: name the files' roles and digests.
+  /// does not matter. Paths stay out of the key: name the files' roles and digests. Any port may be
+  /// unknown here: read `$path.known`.
   ///
   /// - Parameter files: Gives digests of file contents.
   /// - Returns: One text per content; nil for the digests of all `InputPath` parameters.

@@ -10,7 +10,7 @@
 /// @Param("Folder or file of the adapter") var path: InputPath
 /// ```
 ///
-/// Inside `validate` a value fed by a node that has not run is not known: read `$steps.known`.
+/// Only `contentDigests` may meet a parameter whose value is not known yet: read `$path.known` there.
 @propertyWrapper
 public final class Param<Value: ParamValue> {
   /// What the parameter does, in a sentence, with its unit.
@@ -60,7 +60,7 @@ public final class Param<Value: ParamValue> {
 
   /// The parameter's value.
   ///
-  /// - Precondition: It is known: always in `run`; in `validate` ask `known` first.
+  /// - Precondition: It is known: always in `run` and `validate`; in `contentDigests` ask `known`.
   public var wrappedValue: Value {
     get {
       guard let known else {

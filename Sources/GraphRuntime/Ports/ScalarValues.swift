@@ -12,8 +12,12 @@ extension Int: ParamValue, ScalarPortValue {
   ///   - paths: Unused.
   /// - Throws: `ValueMismatch` for anything but a whole number of 64 bits.
   public init(literal: Literal, paths: any PathResolving) throws {
-    guard case .int(let number) = literal, let value = Int(exactly: number) else {
+    guard case .int(let number) = literal else {
       throw ValueMismatch(expected: "int", got: literal.summary)
+    }
+    guard let value = Int(exactly: number) else {
+      throw ValueMismatch(
+        expected: "\(Int.min) to \(Int.max)", got: literal.description, isOutOfRange: true)
     }
     self = value
   }
@@ -140,8 +144,12 @@ public struct Seed: ParamValue, Hashable {
   ///   - paths: Unused.
   /// - Throws: `ValueMismatch` for anything but a whole number from 0 to 2^64 - 1.
   public init(literal: Literal, paths: any PathResolving) throws {
-    guard case .int(let number) = literal, let value = UInt64(exactly: number) else {
+    guard case .int(let number) = literal else {
       throw ValueMismatch(expected: ParamKind.seed.description, got: literal.summary)
+    }
+    guard let value = UInt64(exactly: number) else {
+      throw ValueMismatch(
+        expected: ParamKind.seed.description, got: literal.description, isOutOfRange: true)
     }
     self.value = value
   }

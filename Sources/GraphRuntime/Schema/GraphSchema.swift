@@ -229,6 +229,7 @@ extension JSONTree {
   init(_ node: YAMLNode) {
     switch node.content {
     case .scalar(let literal, _): self = .literal(literal)
+    case .broken: self = .literal(.null)
     case .sequence(let items): self = .array(items.map(JSONTree.init))
     case .mapping(let entries): self = .object(entries.map { ($0.key, JSONTree($0.value)) })
     }

@@ -47,7 +47,7 @@ extension ValidatedGraph {
     let defaults = document.defaults.filter { $0.type.text == node.type.name }.flatMap(\.ports)
     return node.schema.params.filter { $0.type == ParamKind.seed.description }.compactMap { param in
       let written = (declared.ports + defaults).first { $0.name.text == param.name }
-      guard case .literal(ParamTyping.randomWord)? = written?.value.form,
+      guard case .literal(ParamTyping.randomWord)? = written?.value?.form,
         case .literal(let number, _)? = node.bindings[param.name]
       else { return nil }
       return (param.name, number)

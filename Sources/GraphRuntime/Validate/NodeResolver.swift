@@ -45,7 +45,7 @@ struct NodeResolver {
         continue
       }
       for port in group.ports where checkPortName(port.name, schema, node: nil) {
-        if bind(port, schema, node: nil) == nil, !port.value.isNull {
+        if bind(port, schema, node: nil) == nil, port.value?.isNull != true {
           brokenDefaults.insert("\(group.type.text).\(port.name.text)")
         }
       }
@@ -70,11 +70,18 @@ struct NodeResolver {
     var bindings: [String: PortBinding] = [:]
     var assigned: Set<String> = []
     var isBound = true
-    for port in declaration.ports where checkPortName(port.name, schema, node: id) {
+    for port in declaration.ports {
+      guard checkPortName(port.name, schema, node: id) else {
+        // The port that was meant is not missing as well.
+        if let meant = nearestName(to: port.name.text, among: schema.portNames) {
+          assigned.insert(meant)
+        }
+        continue
+      }
       assigned.insert(port.name.text)
       bindings[port.name.text] = bind(port, schema, node: id)
       // What is behind a nil may have been reported elsewhere: a parameter without a value, say.
-      if bindings[port.name.text] == nil, !port.value.isNull { isBound = false }
+      if bindings[port.name.text] == nil, port.value?.isNull != true { isBound = false }
     }
     for group in document.defaults where group.type.text == schema.name {
       for port in group.ports
@@ -173,7 +180,7 @@ struct NodeResolver {
     } else {
       return nil
     }
-    return bind(port.value, slot)
+    return port.value.flatMap { bind($0, slot) }
   }
 
   private mutating func bind(_ value: Expression, _ slot: Slot) -> PortBinding? {

@@ -18,6 +18,8 @@ struct PortBinder {
     var problems: [Problem] = []
     /// Whether every port has a value.
     var isComplete = true
+    /// Whether a parameter is fed by a node that has not run.
+    var hasUnknownParam = false
   }
 
   /// Binds every port that the node gives a value.
@@ -53,6 +55,7 @@ struct PortBinder {
         guard let (literal, origin) = try paramValue(binding, port: param.name) else {
           param.port.bindUnknown()
           result.isComplete = false
+          result.hasUnknownParam = true
           continue
         }
         do {

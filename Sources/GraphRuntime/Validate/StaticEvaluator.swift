@@ -9,6 +9,8 @@ struct StaticEvaluator {
   private(set) var estimates: [String: MemoryEstimate] = [:]
   /// What `validate` said the outputs of other nodes will be like.
   private var predictions: [String: [String: any PortValue]] = [:]
+  /// Nodes with an error, and those after them: what they would see is not what they will get.
+  private var failed: Set<String> = []
   private var families: [String: [String: String]] = [:]
   private let nodes: [String: ResolvedNode]
   private let environment: RunEnvironment
@@ -29,8 +31,9 @@ struct StaticEvaluator {
     let instance = NodeInstance(node.type)
     let fits = checkFamilies(instance, node)
     defer { setFamilies(instance, node) }
-    guard isSound, fits else {
+    guard isSound, fits, failed.isDisjoint(with: node.dependencies) else {
       // It cannot run, but its literals can still be checked.
+      failed.insert(node.id)
       for problem in bind(node, withPredictions: false).1.problems { report(problem, node) }
       return
     }
@@ -63,7 +66,7 @@ struct StaticEvaluator {
     guard result.problems.isEmpty else { return }
     if node.type.resources == .light, node.type.isPure, result.isComplete {
       try runLight(instance, node, isFinal: isFinal)
-    } else {
+    } else if !result.hasUnknownParam {
       try validate(instance, node)
     }
   }
@@ -166,6 +169,7 @@ struct StaticEvaluator {
   // MARK: Reports
 
   private mutating func report(_ problem: PortBinder.Problem, _ node: ResolvedNode) {
+    failed.insert(node.id)
     let mismatch = problem.mismatch
     let what: String
     let code: Diagnostic.Code
@@ -199,6 +203,7 @@ struct StaticEvaluator {
   private mutating func add(
     _ error: NodeError, _ node: ResolvedNode, severity: Diagnostic.Severity, status: ExitStatus?
   ) {
+    if severity == .error { failed.insert(node.id) }
     let range = error.port.flatMap { node.bindings[$0]?.range } ?? node.typeRange
     let exit: ExitStatus =
       switch status {
