@@ -84,6 +84,33 @@ struct SingleFileTests {
     }
   }
 
+  @Test("a file without one of its parts says so when the part is asked for")
+  func missingPart() throws {
+    let folder = try TemporaryFolder()
+    let tensors = try allTensors(SafetensorsFile(path: path("sd1")))
+      .filter { !$0.key.hasPrefix("first_stage_model.decoder") }
+    let layout = try CheckpointLayout.open(path: folder.write(tensors, "x.safetensors"))
+    #expect(layout.components == [.unet, .textEncoder])
+    #expect(refusal { _ = try layout.source(.vae) }?.contains("has no vae") == true)
+  }
+
+  @Test("numbers in names may be anything")
+  func hugeIndices() throws {
+    let folder = try TemporaryFolder()
+    let huge = "9223372036854775807"
+    var tensors = try allTensors(SafetensorsFile(path: path("sd1")))
+    for name in [
+      "first_stage_model.decoder.up.\(huge).block.0.conv1.weight",
+      "model.diffusion_model.input_blocks.\(huge).0.in_layers.0.weight",
+      "model.diffusion_model.output_blocks.\(huge).1.conv.weight",
+    ] { tensors[name] = testTensor([1]) }
+    let layout = try CheckpointLayout.open(path: folder.write(tensors, "x.safetensors"))
+    #expect(layout.report.unused.count == 3)
+    #expect(
+      LDMNames.original(unet: "up_blocks.\(huge).resnets.0.conv1", layersPerBlock: 2) { _ in true }
+        == nil)
+  }
+
   @Test("files that are no checkpoint are named for what they are")
   func otherFiles() throws {
     let folder = try TemporaryFolder()

@@ -72,6 +72,14 @@ struct LoRATests {
     #expect(source.entry(path + ".weight")?.shape == merged.shape)
   }
 
+  @Test("a layer without any output merges to itself")
+  func emptyLayer() throws {
+    let base = MemorySource(["conv_in.weight": testTensor([0, 3])])
+    let adapter = try adapter(Self.pair("conv_in", down: [2, 3], up: [0, 2]))
+    #expect(
+      try LoRASource(base: base, adapter: adapter, scale: 1).tensor("conv_in.weight").count == 0)
+  }
+
   @Test("scale 0 and untouched tensors give the base's bytes and digest")
   func untouched() throws {
     let adapter = try adapter(Self.pair("conv_in", down: [2, 3, 3, 3], up: [4, 2, 1, 1]))

@@ -27,7 +27,7 @@ public struct JSONLimits: Sendable {
     acceptsNonFinite: true)
   /// Limits for the header of a safetensors file.
   public static let weightHeader = JSONLimits(
-    depth: 8, byteCount: 100_000_000, values: 2_000_000, roundsLargeIntegers: false,
+    depth: 8, byteCount: 100_000_000, values: 1_000_000, roundsLargeIntegers: false,
     acceptsNonFinite: false)
 }
 

@@ -48,7 +48,8 @@ public struct AutoencoderLayout: Sendable {
 
   private static func single(_ file: any WeightSource) throws -> AutoencoderLayout {
     var source = normalized(file)
-    if source.entry("decoder.mid_block.resnets.0.conv1.weight") == nil {
+    let anchor = "decoder.up_blocks.0.resnets.0.conv1.weight"
+    if source.entry(anchor) == nil {
       let prefix = ["", "first_stage_model.", "vae."].first {
         file.entry($0 + "decoder.mid.block_1.conv1.weight") != nil
       }
@@ -57,6 +58,10 @@ public struct AutoencoderLayout: Sendable {
           path: file.location, reason: "holds no autoencoder (it has \(listed(file.keys)))")
       }
       source = RenamedSource(base: file, origins: autoencoderOrigins(file, prefix: prefix))
+      guard source.entry(anchor) != nil else {
+        throw WeightError.invalidLayout(
+          path: file.location, reason: "its autoencoder is incomplete: no '\(anchor)'")
+      }
     }
     return AutoencoderLayout(
       source: source, config: SynthesizedConfig.autoencoder(source, family: .sd1),

@@ -2,6 +2,13 @@
 ///
 /// All functions take names below the component's prefix and return nil for names they do not know.
 enum LDMNames {
+  /// Larger numbers in a name are no block of any model.
+  static let maximumIndex = 1000
+
+  private static func blockIndex(_ text: String) -> Int? {
+    Int(text).flatMap { (0..<maximumIndex).contains($0) ? $0 : nil }
+  }
+
   // MARK: UNet
 
   private static let resnetParts = [
@@ -40,7 +47,7 @@ enum LDMNames {
     if parts.first == "middle_block", parts.count >= 3 {
       return middle(parts[1], rest: parts[2...].joined(separator: "."))
     }
-    guard parts.count == 4, let block = Int(parts[1]), block >= 0 else { return nil }
+    guard parts.count == 4, let block = blockIndex(parts[1]) else { return nil }
     let rest = parts[3]
     switch (parts[0], parts[2]) {
     case ("input_blocks", _) where block == 0: return nil
@@ -96,12 +103,15 @@ enum LDMNames {
   ) -> String? {
     if let outer = exchange(name, reversed(outerParts)) { return outer }
     let parts = name.split(separator: ".", maxSplits: 4).map(String.init)
-    if parts.count >= 4, parts[0] == "mid_block", let index = Int(parts[2]) {
+    if parts.count >= 4, parts[0] == "mid_block", let index = blockIndex(parts[2]) {
       let rest = parts[3...].joined(separator: ".")
       if parts[1] == "attentions" { return "middle_block.1.\(rest)" }
       return exchange(rest, reversed(resnetParts)).map { "middle_block.\(index * 2).\($0)" }
     }
-    guard parts.count == 5, let block = Int(parts[1]), let layer = Int(parts[3]) else { return nil }
+    guard parts.count == 5, let block = blockIndex(parts[1]), let layer = blockIndex(parts[3])
+    else {
+      return nil
+    }
     let isDown = parts[0] == "down_blocks"
     guard isDown || parts[0] == "up_blocks" else { return nil }
     let path = isDown ? "input_blocks" : "output_blocks"
@@ -159,7 +169,7 @@ enum LDMNames {
   }
 
   private static func level(_ side: String, _ parts: [String], upLevels: Int) -> WeightName? {
-    guard parts.count >= 6, let index = Int(parts[2]) else { return nil }
+    guard parts.count >= 6, let index = blockIndex(parts[2]) else { return nil }
     let isDown = parts[1] == "down"
     guard isDown || (0..<upLevels).contains(index) else { return nil }
     let path = isDown ? "\(side).down_blocks.\(index)" : "\(side).up_blocks.\(upLevels - 1 - index)"

@@ -26,7 +26,7 @@ struct SingleFileCheckpoint {
     ]
     Self.addTextEncoders(file, family: family, &origins)
     var parts: [Component: CheckpointLayout.Part] = [:]
-    for (component, origins) in origins where !origins.isEmpty {
+    for (component, origins) in origins where Self.isWhole(component, origins) {
       let source = RenamedSource(base: file, origins: origins)
       parts[component] = CheckpointLayout.Part(
         source: source,
@@ -37,6 +37,23 @@ struct SingleFileCheckpoint {
     schedulerConfig = SynthesizedConfig.scheduler(
       family: family, prediction: prediction, zeroSNR: file.entry("ztsnr") != nil)
     report = Self.report(file, origins)
+  }
+
+  /// Whether a part is there at all: some files leave out the autoencoder or the text encoder.
+  private static func isWhole(
+    _ component: Component, _ origins: [String: WeightOrigin]
+  ) -> Bool {
+    let needed =
+      switch component {
+      case .unet: ["conv_in.weight", "down_blocks.0.resnets.0.conv1.weight", "conv_out.weight"]
+      case .vae: ["decoder.conv_in.weight", "decoder.up_blocks.0.resnets.0.conv1.weight"]
+      case .textEncoder, .textEncoder2:
+        [
+          "text_model.embeddings.token_embedding.weight",
+          "text_model.encoder.layers.0.mlp.fc1.weight",
+        ]
+      }
+    return needed.allSatisfy { origins[$0] != nil }
   }
 
   private static func checkIsCheckpoint(_ file: any WeightSource) throws(WeightError) {
@@ -163,7 +180,10 @@ func autoencoderOrigins(_ file: any WeightSource, prefix: String) -> [String: We
   let names = file.keys.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
   let levels = names.compactMap { name -> Int? in
     let parts = name.split(separator: ".", maxSplits: 3)
-    return parts.count == 4 && parts[0] == "decoder" && parts[1] == "up" ? Int(parts[2]) : nil
+    guard parts.count == 4, parts[0] == "decoder", parts[1] == "up", let level = Int(parts[2]),
+      level < LDMNames.maximumIndex
+    else { return nil }
+    return level
   }
   let upLevels = (levels.max() ?? -1) + 1
   var origins: [String: WeightOrigin] = [:]

@@ -52,7 +52,7 @@ public struct LoRASource: WeightSource {
   /// The tensor, merged when the adapter has a module for it, or a `WeightError` saying why not.
   public func tensor(_ key: String) throws -> RawTensor {
     let tensor = try base.tensor(key)
-    guard let modules = modules[key] else { return tensor }
+    guard let modules = modules[key], tensor.count > 0 else { return tensor }
     let owner = OwnedBytes(byteCount: tensor.count * MemoryLayout<Float>.size)
     let values = owner.bytes.assumingMemoryBound(to: Float.self)
     guard let output = values.baseAddress else { return tensor }
@@ -88,8 +88,7 @@ private func addProduct(
   up: [Float], down: [Float], size: (rows: Int, columns: Int, rank: Int), scale: Float,
   to output: UnsafeMutablePointer<Float>
 ) {
-  guard size.columns > 0, size.rank > 0 else { return }
-  openblas_set_num_threads(1)
+  _ = singleThreadedBLAS
   let matrix = SharedPointer(pointer: output)
   up.withUnsafeBufferPointer { up in
     down.withUnsafeBufferPointer { down in
@@ -104,6 +103,9 @@ private func addProduct(
     }
   }
 }
+
+/// Our own loop is the parallel one; the library's threads are turned off once.
+private let singleThreadedBLAS: Void = openblas_set_num_threads(1)
 
 /// A pointer that several threads write different parts through.
 private struct SharedPointer: @unchecked Sendable {

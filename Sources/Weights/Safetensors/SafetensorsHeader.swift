@@ -15,7 +15,7 @@ struct SafetensorsHeader {
   let metadata: [String: String]
 
   static let maximumHeaderBytes = 100_000_000
-  static let maximumTensors = 200_000
+  static let maximumTensors = 100_000
   static let maximumRank = 32
 
   /// Reads and checks the header; `bytes` is the whole file.

@@ -169,6 +169,8 @@ extension PickleTensor {
 
   /// Whether the elements lie in row-major order without gaps.
   var isContiguous: Bool {
+    // A tensor without elements is; its other sizes may be anything.
+    if shape.contains(0) { return true }
     var expected = 1
     for (size, stride) in zip(shape, strides).reversed() where size != 1 {
       if stride != expected { return false }

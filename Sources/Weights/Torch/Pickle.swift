@@ -29,8 +29,8 @@ enum PickleValue: Sendable {
   case sequence(Int)
   /// An index into `PickleDocument.dictionaries`.
   case dictionary(Int)
-  case storage(PickleStorage)
-  case tensor(PickleTensor)
+  indirect case storage(PickleStorage)
+  indirect case tensor(PickleTensor)
   /// A class or function that was named; nothing is ever looked up or called.
   case global(String)
   /// What calling or building a foreign class would have given; the text names the class.
@@ -59,7 +59,7 @@ struct PickleReader {
   /// Longest pickle; those of checkpoints have a few hundred kilobytes.
   static let maximumBytes = 64 << 20
   /// Most values made by one pickle.
-  static let maximumValues = 2_000_000
+  static let maximumValues = 1_000_000
 
   let bytes: UnsafeRawBufferPointer
   var position = 0

@@ -179,9 +179,10 @@ private func gather(
     var axis = shape.count - 1
     while axis >= 0 {
       index[axis] += 1
-      source += tensor.strides[axis]
+      // The stride of a dimension of size 1 may be anything and cancels out, even when it wraps.
+      source &+= tensor.strides[axis]
       if index[axis] < shape[axis] { break }
-      source -= tensor.strides[axis] * shape[axis]
+      source &-= tensor.strides[axis] &* shape[axis]
       index[axis] = 0
       axis -= 1
     }
