@@ -20,13 +20,19 @@ enum Clipping: Sendable {
         throw settings.bad("sample_max_value", "a number of at least 1 expected")
       }
       self = .quantile(ratio: Float(ratio), maximum: Float(maximum))
-    } else if let clipsByDefault, try settings.bool("clip_sample", clipsByDefault) {
-      let range = try settings.float("clip_sample_range", 1)
-      guard range > 0 else { throw settings.bad("clip_sample_range", "a positive number expected") }
-      self = .range(Float(range))
+    } else if let clipsByDefault {
+      self = try .limit(settings, clipsByDefault: clipsByDefault)
     } else {
       self = .none
     }
+  }
+
+  /// The rule of samplers that know `clip_sample` alone.
+  static func limit(_ settings: SamplerSettings, clipsByDefault: Bool) throws -> Clipping {
+    guard try settings.bool("clip_sample", clipsByDefault) else { return .none }
+    let range = try settings.float("clip_sample_range", 1)
+    guard range > 0 else { throw settings.bad("clip_sample_range", "a positive number expected") }
+    return .range(Float(range))
   }
 
   func callAsFunction(_ sample: Tensor) -> Tensor {

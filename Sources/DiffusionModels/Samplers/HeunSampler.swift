@@ -27,9 +27,7 @@ struct HeunSampler: Sampler {
         start: 0.00085, end: 0.012, known: [.linear, .scaledLinear, .squaredCosine, .exp]),
       zeroSNR: false)
     prediction = try settings.prediction()
-    clipping =
-      try settings.bool("clip_sample", false)
-      ? .range(Float(try settings.float("clip_sample_range", 1))) : .none
+    clipping = try .limit(settings, clipsByDefault: false)
     rule = SigmaTableRule(
       schedule: schedule, spacing: try settings.spacing(.linspace),
       offset: try settings.stepsOffset(), sigmaSchedule: try SigmaSchedule(settings))

@@ -22,6 +22,9 @@ struct LCMSampler: Sampler {
     prediction = try settings.prediction()
     clipping = try Clipping(settings, clipsByDefault: false)
     distilledSteps = try settings.int("original_inference_steps", 50, in: 1...schedule.count)
+    guard distilledSteps <= schedule.count else {
+      throw settings.bad("original_inference_steps", "more than the \(schedule.count) trained")
+    }
     timestepScaling = Float(try settings.float("timestep_scaling", 10))
   }
 

@@ -19,6 +19,9 @@ struct MultistepTableRule: Sendable {
 
   func table(_ count: Int) throws -> SigmaTable {
     try StepCount.check(count, trainCount: schedule.count)
+    guard lastTimestep >= 1 else {
+      throw SamplerError.badValue(key: "lambda_min_clipped", reason: "leaves no timestep")
+    }
     let all = schedule.sigmas
     var timesteps = spacing.multistepTimesteps(
       count, of: schedule.count, last: lastTimestep, offset: offset)

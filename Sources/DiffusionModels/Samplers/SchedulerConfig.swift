@@ -87,8 +87,8 @@ struct SamplerSettings: Sendable {
   func optionalFloat(_ key: String) throws -> Double? {
     guard let value = value(key) else { return nil }
     // Python's -inf is written as text by some versions.
-    if let text = value.stringValue, let number = Double(text) { return number }
-    guard let number = value.doubleValue, !number.isNaN else { throw bad(key, "a number expected") }
+    let number = value.stringValue.flatMap { Double($0) } ?? value.doubleValue
+    guard let number, !number.isNaN else { throw bad(key, "a number expected") }
     return number
   }
 
