@@ -8,8 +8,8 @@ import Weights
 /// Whole runs on a tiny random Stable Diffusion against diffusers' pipelines, on the fixture of
 /// tools/goldens/pipeline_make.py: token ids to final latents.
 @Suite struct PipelineGoldenTests {
-  /// Twenty steps of a random UNet amplify float32's rounding.
-  private static let tolerance = Tolerance(maxError: 5e-4, nmse: 1e-7)
+  /// Measured: below 6e-6, and 3e-5 where clipping amplifies float32's rounding.
+  private static let tolerance = Tolerance(maxError: 1e-4, nmse: 1e-8)
 
   private let golden: GoldenFolder
   private let cases: [String: JSONValue]
