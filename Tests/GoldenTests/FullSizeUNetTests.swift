@@ -6,15 +6,16 @@ import Weights
 
 @testable import DiffusionModels
 
+/// What the check's script made, where it was run.
+private let fullSizeFolder = ProcessInfo.processInfo.environment["RESGRAPH_FULL_UNET"]
+
 /// A full-size UNet with a real ResAdapter against diffusers: heavy, so only run on demand.
 ///
 /// `tools/goldens/full_unet_check.py` makes the folder that `RESGRAPH_FULL_UNET` names.
-@Suite(.serialized, .enabled(if: FullSizeUNetTests.folder != nil, "RESGRAPH_FULL_UNET is not set"))
+@Suite(.serialized, .enabled(if: fullSizeFolder != nil, "RESGRAPH_FULL_UNET is not set"))
 struct FullSizeUNetTests {
-  static let folder = ProcessInfo.processInfo.environment["RESGRAPH_FULL_UNET"]
-
   @Test func adaptedAndBare() throws {
-    let folder = try #require(Self.folder)
+    let folder = try #require(fullSizeFolder)
     let cases = try SafetensorsFile(path: folder + "/cases.safetensors")
     let adapterPath = try String(contentsOfFile: folder + "/adapter.txt", encoding: .utf8)
     let config = try UNetConfig(
