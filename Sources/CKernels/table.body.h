@@ -31,10 +31,13 @@ CK_DECLARE(void, ck_add, const float *a, const float *b, float *out, long count)
 CK_DECLARE(void, ck_multiply, const float *a, const float *b, float *out, long count);
 CK_DECLARE(void, ck_weighted_sum, float a, const float *x, float b, const float *y, float *out, long count);
 CK_DECLARE(void, ck_transpose, const float *in, float *out, long rows, long columns, long row_begin, long row_end);
+CK_DECLARE(float, ck_multiply_adds, long rounds);
 
 static const ck_kernels kernels = {
     .name = CK_TABLE_NAME,
     .panel = CK_PANEL,
+    .multiply_adds = CK_NAME(ck_multiply_adds),
+    .round_flops = 12 * 2 * CK_LANES,
     .packed_bytes = CK_NAME(ck_packed_bytes),
     .pack_weights = CK_NAME(ck_pack_weights),
     .gemm_scratch_floats = CK_NAME(ck_gemm_scratch_floats),

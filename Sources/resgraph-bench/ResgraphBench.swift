@@ -1,4 +1,10 @@
 import ArgumentParser
 
+/// Times the runtime's ops and whole models on this machine.
 @main
-struct ResgraphBench: ParsableCommand {}
+struct ResgraphBench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "resgraph-bench",
+    abstract: "Times ops and models, beside what the machine could do.",
+    subcommands: [OpsCommand.self, UNetCommand.self, VAECommand.self, CLIPCommand.self])
+}

@@ -64,8 +64,7 @@ def write(folder, weights, cases, config=None):
 
     target = GOLDENS / folder
     target.mkdir(parents=True, exist_ok=True)
-    if weights:
-        save_file(dict(sorted(weights.items())), target / "weights.safetensors")
+    save_file(dict(sorted(weights.items())), target / "weights.safetensors")
     cases = {name: tensor.detach().float().contiguous().clone() for name, tensor in sorted(cases.items())}
     for name, tensor in cases.items():
         assert torch.isfinite(tensor).all(), name

@@ -99,7 +99,7 @@ static void attend(const ck_attention *p, const float *keys, const float *values
     for (long block = 0; block < depth_blocks(size); block++) {
       const long from = depth_begin(size, block), depth = depth_begin(size, block + 1) - from;
       micro_strips(s->rows, 2, depth, s->query + block * s->query_block, keys + key * size + from * CK_PANEL,
-                   s->scores + (key - begin), CK_LDA, block > 0);
+                   s->scores + (key - begin), CK_LDA, block > 0, keys, 0);
     }
   for (long i = 0; i < s->rows; i++) {
     const long valid = p->causal ? ck_min(count, s->first_row + i + 1 - begin) : count;
@@ -114,7 +114,7 @@ static void attend(const ck_attention *p, const float *keys, const float *values
     const int vectors = value_panel(width / CK_LANES - done);
     micro_strips(s->rows, vectors, count, s->scores,
                  values + done * CK_LANES * p->key_count + begin * vectors * CK_LANES, s->output + done * CK_LANES,
-                 width, begin > 0);
+                 width, begin > 0, values, 0);
     done += vectors;
   }
 }

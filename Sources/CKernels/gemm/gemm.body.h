@@ -162,7 +162,10 @@ void CK_NAME(ck_gemm_f32)(const ck_gemm *g, long row_begin, long row_end, long p
       const long begin = depth_begin(g->depth, block), depth = depth_begin(g->depth, block + 1) - begin;
       const long first = panel * g->depth * CK_PANEL + begin * width;
       const float *right = widen_panel(g->weights, g->weight_type, first, depth * width, widened);
-      micro_strips(rows, vectors, depth, left + block * rows * CK_LDA, right, sums, CK_PANEL, block > 0);
+      // What follows this block of weights is the next block or, after the last, the next panel.
+      const long size = g->weight_type == CK_FLOAT32 ? 4 : 2;
+      micro_strips(rows, vectors, depth, left + block * rows * CK_LDA, right, sums, CK_PANEL, block > 0,
+                   (const char *)g->weights + (first + depth * width) * size, depth * width * size);
     }
     if (g->gated)
       store_gated_panel(g, sums, row_begin, row_end, panel);

@@ -106,6 +106,10 @@ typedef struct {
   const char *name;
   long panel;  // columns of a panel of packed weights
 
+  /// Keeps the arithmetic units busy for so many rounds of round_flops operations each.
+  float (*_Nonnull multiply_adds)(long rounds);
+  long round_flops;
+
   /// Bytes of packed weights.
   size_t (*_Nonnull packed_bytes)(long depth, long columns, bool gated, ck_weight_type type);
   /// Packs the panels [panel_begin, panel_end).

@@ -8,10 +8,17 @@
 
 #define CK_LDA CK_BLOCK_STRIDE
 
-typedef void (*ck_micro)(long depth, const float *a, const float *b, float *c, long ldc, int accumulate);
+/// Memory to be wanted soon, touched a little in each step so that it arrives in the second-level cache meanwhile.
+typedef struct {
+  const char *base;
+  long step;  // bytes per step of depth
+} ck_ahead;
+
+typedef void (*ck_micro)(long depth, const float *a, const float *b, float *c, long ldc, int accumulate,
+                         ck_ahead ahead);
 
 CK_INLINE void micro_body(const int rows, const int vectors, long depth, const float *a, const float *b, float *c,
-                          long ldc, int accumulate) {
+                          long ldc, int accumulate, ck_ahead ahead) {
   vf sum[14][3];
   if (accumulate) {
 #pragma clang loop unroll(full)
@@ -35,6 +42,8 @@ CK_INLINE void micro_body(const int rows, const int vectors, long depth, const f
 #pragma clang loop unroll(full)
       for (int j = 0; j < vectors; j++) sum[i][j] += x * row[j];
     }
+    __builtin_prefetch(ahead.base, 0, 2);
+    ahead.base += ahead.step;
     a += 1;
     b += vectors * CK_LANES;
   }
@@ -46,8 +55,9 @@ CK_INLINE void micro_body(const int rows, const int vectors, long depth, const f
 
 #define CK_MICRO(rows, vectors)                                                                                 \
   static __attribute__((noinline)) void micro_##rows##x##vectors(long depth, const float *a, const float *b,    \
-                                                                 float *c, long ldc, int accumulate) {          \
-    micro_body(rows, vectors, depth, a, b, c, ldc, accumulate);                                                 \
+                                                                 float *c, long ldc, int accumulate,            \
+                                                                 ck_ahead ahead) {                              \
+    micro_body(rows, vectors, depth, a, b, c, ldc, accumulate, ahead);                                              \
   }
 CK_MICRO(1, 1) CK_MICRO(2, 1) CK_MICRO(3, 1) CK_MICRO(4, 1) CK_MICRO(5, 1) CK_MICRO(6, 1) CK_MICRO(7, 1) CK_MICRO(8, 1)
 CK_MICRO(1, 2) CK_MICRO(2, 2) CK_MICRO(3, 2) CK_MICRO(4, 2)
@@ -84,13 +94,15 @@ static const ck_micro micro_table[3][9] = {
 
 CK_INLINE long micro_rows(int vectors) { return vectors == 1 ? CK_ROWS_1 : vectors == 2 ? CK_ROWS_2 : CK_ROWS_3; }
 
-/// `rows` rows in strips of nearly equal height: a last strip of one row would run at a fraction of the speed.
+/// `rows` rows by one panel, touching `ahead_bytes` bytes from `ahead` meanwhile.
+/// Rows go in strips of nearly equal height: a last strip of one row would run at a fraction of the speed.
 CK_INLINE void micro_strips(long rows, int vectors, long depth, const float *a, const float *b, float *c, long ldc,
-                            int accumulate) {
+                            int accumulate, const void *ahead, long ahead_bytes) {
   long strips = (rows + micro_rows(vectors) - 1) / micro_rows(vectors);
   for (long s = 0, done = 0; s < strips; s++) {
     long count = (rows - done + strips - s - 1) / (strips - s);
-    micro_table[vectors - 1][count](depth, a + done * CK_LDA, b, c + done * ldc, ldc, accumulate);
+    const ck_ahead part = {(const char *)ahead + ahead_bytes * s / strips, ahead_bytes / (strips * depth)};
+    micro_table[vectors - 1][count](depth, a + done * CK_LDA, b, c + done * ldc, ldc, accumulate, part);
     done += count;
   }
 }

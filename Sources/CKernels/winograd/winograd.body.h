@@ -19,8 +19,16 @@ CK_INLINE long rows_per_tile(long channels) {
   return (36 + positions_per_row(channels) - 1) / positions_per_row(channels);
 }
 
+// The 36 positions of a tile are written and read together. Strides between them are an odd number of cache lines, or
+// they would all fall into one set of the first-level cache.
+
+/// Matrix rows from one position to the next; a row is 21 lines.
+CK_INLINE long input_rows(long tiles) { return tiles | 1; }
+/// Floats from one position to the next in sums and weights.
+CK_INLINE long odd_lines(long floats) { return (ck_round_up(floats, 16) / 16 | 1) * 16; }
+
 size_t CK_NAME(ck_winograd_input_floats)(long tiles, long channels) {
-  return (size_t)(depth_blocks(channels) * rows_per_tile(channels) * tiles * CK_LDA);
+  return (size_t)(depth_blocks(channels) * rows_per_tile(channels) * input_rows(tiles) * CK_LDA);
 }
 
 // MARK: - Input
@@ -75,7 +83,8 @@ CK_INLINE tile_place place_of_tile(const ck_conv_input *in, long tile) {
 void CK_NAME(ck_winograd_input)(const ck_winograd *w, long tile_begin, long tile_end) {
   const ck_conv_input *in = &w->input;
   const long channels = in->channels, tiles = w->tile_end - w->tile_begin, blocks = depth_blocks(channels);
-  const long shared = positions_per_row(channels), block_floats = rows_per_tile(channels) * tiles * CK_LDA;
+  const long shared = positions_per_row(channels), stride = input_rows(tiles);
+  const long block_floats = rows_per_tile(channels) * stride * CK_LDA;
   for (long tile = tile_begin; tile < tile_end; tile++) {
     const tile_place place = place_of_tile(in, w->tile_begin + tile);
     const float *map = in->in + place.sample * in->height * in->width * channels;
@@ -87,7 +96,7 @@ void CK_NAME(ck_winograd_input)(const ck_winograd *w, long tile_begin, long tile
     for (long block = 0; block < blocks; block++) {
       const long begin = depth_begin(channels, block), end = depth_begin(channels, block + 1);
       long offsets[36];
-      for (long i = 0; i < 36; i++) offsets[i] = (i / shared * tiles + tile) * CK_LDA + i % shared * (end - begin);
+      for (long i = 0; i < 36; i++) offsets[i] = (i / shared * stride + tile) * CK_LDA + i % shared * (end - begin);
       float *out = w->transformed + block * block_floats;
       for (long c = begin; c < end; c += CK_LANES) input_tile(pixels, c, end - c, out + (c - begin), offsets);
     }
@@ -110,7 +119,7 @@ CK_INLINE void weight_step(vf g0, vf g1, vf g2, vf out[6]) {
 
 /// Transforms inputs [begin, end) of one panel into out[position][input][column].
 static void transform_weights(const ck_winograd *w, long panel, int vectors, long begin, long end, float *out) {
-  const long width = vectors * CK_LANES, position = (end - begin) * width;
+  const long width = vectors * CK_LANES, position = odd_lines((end - begin) * width);
   const long base = panel * w->input.channels * 9 * CK_PANEL;
   for (long k = begin; k < end; k++)
     for (int j = 0; j < vectors; j++) {
@@ -178,26 +187,28 @@ static void output_tile(const ck_winograd *w, const float *sums, long position, 
 
 size_t CK_NAME(ck_winograd_scratch_floats)(long tiles, long channels) {
   const long longest = (channels + depth_blocks(channels) - 1) / depth_blocks(channels);
-  return (size_t)(36 * CK_PANEL * (tiles + longest));
+  return (size_t)(36 * (odd_lines(CK_PANEL * tiles) + odd_lines(CK_PANEL * longest)));
 }
 
 void CK_NAME(ck_winograd_output)(const ck_winograd *w, long tile_begin, long tile_end, long panel, float *scratch) {
   const long channels = w->input.channels, group = w->tile_end - w->tile_begin, tiles = tile_end - tile_begin;
-  const long shared = positions_per_row(channels), block_floats = rows_per_tile(channels) * group * CK_LDA;
+  const long shared = positions_per_row(channels), stride = input_rows(group);
+  const long block_floats = rows_per_tile(channels) * stride * CK_LDA, position = odd_lines(tiles * CK_PANEL);
   const int vectors = panel_vectors(w->out_channels, false, panel);
-  float *sums = scratch, *weights = sums + 36 * CK_PANEL * tiles;
+  float *sums = scratch, *weights = sums + 36 * position;
   for (long block = 0; block < depth_blocks(channels); block++) {
     const long begin = depth_begin(channels, block), end = depth_begin(channels, block + 1), depth = end - begin;
     transform_weights(w, panel, vectors, begin, end, weights);
     for (long i = 0; i < 36; i++) {
-      const float *left = w->transformed + block * block_floats + (i / shared * group + tile_begin) * CK_LDA;
-      micro_strips(tiles, vectors, depth, left + i % shared * depth, weights + i * depth * vectors * CK_LANES,
-                   sums + i * tiles * CK_PANEL, CK_PANEL, block > 0);
+      const float *left = w->transformed + block * block_floats + (i / shared * stride + tile_begin) * CK_LDA;
+      micro_strips(tiles, vectors, depth, left + i % shared * depth, weights + i * odd_lines(depth * vectors * CK_LANES),
+                   sums + i * position, CK_PANEL, block > 0, left + micro_rows(vectors) * CK_LDA,
+                   tiles * CK_LDA * (long)sizeof(float));
     }
   }
   for (long tile = 0; tile < tiles; tile++) {
     const tile_place place = place_of_tile(&w->input, w->tile_begin + tile_begin + tile);
     for (int j = 0; j < vectors; j++)
-      output_tile(w, sums + tile * CK_PANEL + j * CK_LANES, tiles * CK_PANEL, place, panel * CK_PANEL + j * CK_LANES);
+      output_tile(w, sums + tile * CK_PANEL + j * CK_LANES, position, place, panel * CK_PANEL + j * CK_LANES);
   }
 }

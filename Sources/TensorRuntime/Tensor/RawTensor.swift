@@ -111,6 +111,22 @@ public struct RawTensor: Sendable {
   }
 }
 
+/// Owns memory whose pages the system can fetch again, such as a mapped file.
+public protocol PageReleasing: AnyObject, Sendable {
+  /// Says that these bytes will hardly be read again; reading them stays correct.
+  ///
+  /// - Parameter bytes: A part of the memory.
+  func releasePages(of bytes: UnsafeRawBufferPointer)
+}
+
+extension RawTensor {
+  /// Lets go of the resident pages of mapped weights once they have been packed.
+  func releasePages() {
+    guard let owner = owner as? any PageReleasing else { return }
+    withUnsafeBytes { owner.releasePages(of: $0) }
+  }
+}
+
 /// An address that may be captured by sendable values because its memory never changes.
 private struct UnmanagedAddress: @unchecked Sendable {
   let pointer: UnsafeRawPointer?

@@ -54,13 +54,7 @@ struct RunCommand: ParsableCommand {
     let sink = FileSink(
       folder: folder ?? "out/\(valid.name)", origin: metadata == .graph ? origin : nil)
     let plan = try self.engine.planner.plan(valid)
-    let lifetimes = ModelLifetimes(plan, store: engine.models)
-    let executor = Executor(
-      sink: sink,
-      onEvent: { event in
-        if case .nodeDone(let node, _, _, _) = event { lifetimes.finish(node: node) }
-        reporter.handle(event)
-      })
+    let executor = Executor(sink: sink, onEvent: { reporter.handle($0) })
     let summary = try executor.run(plan)
     if json { try JSONOutput.print(RunReport(plan, summary)) }
   }

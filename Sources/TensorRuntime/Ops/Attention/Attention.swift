@@ -26,9 +26,12 @@ public func scaledDotProductAttention(
   return withTensors(q, k, v) {
     Tensor(shape: query.shape) { destination in
       guard query.count > 0 else { return }
-      AttentionTable.table.choose(problem).body(
-        AttentionCall(
-          problem: problem, query: q.base, key: k.base, value: v.base, output: destination))
+      let implementation = AttentionTable.table.choose(problem)
+      OpProfile.measure("attention", implementation.name, problem.description) {
+        implementation.body(
+          AttentionCall(
+            problem: problem, query: q.base, key: k.base, value: v.base, output: destination))
+      }
     }
   }
 }

@@ -9,8 +9,7 @@ struct WinogradConv: ConvKernel {
   private let parameters: ConvParameters
   private let weights: PackedPanels
 
-  /// The most tiles in a group, and the most memory of their transformed input.
-  private static let groupTiles = 256
+  /// The most memory of a group's transformed input.
   private static let groupBytes = 24 << 20
   /// Fewer channels than this fill too little of a vector.
   private static let fewestChannels = 16
@@ -33,7 +32,7 @@ struct WinogradConv: ConvKernel {
     let table = weights.kernels.table
     let tiles = p.batch * ((p.outputHeight + 3) / 4) * ((p.outputWidth + 3) / 4)
     let tileBytes = 4 * table.pointee.winograd_input_floats(1, p.inputChannels)
-    let largest = max(1, min(Self.groupTiles, Self.groupBytes / tileBytes))
+    let largest = max(1, min(Self.groupTiles(p.inputChannels), Self.groupBytes / tileBytes))
     let groups = (tiles + largest - 1) / largest
     let inputFloats = table.pointee.winograd_input_floats(
       (tiles + groups - 1) / groups, p.inputChannels)
@@ -51,6 +50,10 @@ struct WinogradConv: ConvKernel {
       }
     }
   }
+
+  /// The most tiles in a group: many share the transformed weights, but their sums must stay in the
+  /// second-level cache, which matters more the fewer products there are for each.
+  private static func groupTiles(_ channels: Int) -> Int { channels < 256 ? 64 : 128 }
 
   private func run(_ group: ck_winograd) {
     let table = weights.kernels.table

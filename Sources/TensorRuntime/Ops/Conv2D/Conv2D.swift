@@ -94,10 +94,12 @@ public struct Conv2D: Sendable {
         guard problem.outputPixels > 0 else { return }
         let implementation = ConvTable.table.choose(problem)
         let kernel = kernels.kernel(implementation.name) { implementation.body(parameters) }
-        kernel.run(
-          ConvCall(
-            problem: problem, input: input.base, residual: added?.base,
-            perChannel: channelTerm?.base, output: destination))
+        OpProfile.measure("conv2d", implementation.name, problem.description) {
+          kernel.run(
+            ConvCall(
+              problem: problem, input: input.base, residual: added?.base,
+              perChannel: channelTerm?.base, output: destination))
+        }
       }
     }
   }

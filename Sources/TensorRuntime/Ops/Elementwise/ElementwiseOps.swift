@@ -10,7 +10,10 @@ public func activate(_ x: Tensor, _ activation: Activation) -> Tensor {
   return withTensors(x) {
     Tensor(shape: x.shape, layout: x.layout) { destination in
       let problem = ElementwiseProblem(count: x.count, activation: activation)
-      ActivationTable.table.choose(problem).body(source, destination, problem)
+      let implementation = ActivationTable.table.choose(problem)
+      OpProfile.measure("activation", implementation.name, problem.description) {
+        implementation.body(source, destination, problem)
+      }
     }
   }
 }

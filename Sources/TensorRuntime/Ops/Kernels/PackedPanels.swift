@@ -77,6 +77,7 @@ struct PackedPanels: Sendable {
       weight.withUnsafeBytes { bytes in
         if let base = bytes.baseAddress { pack(base) }
       }
+      weight.releasePages()
     } else {
       let floats = weight.alignedFloats()
       withExtendedLifetime(floats) { pack(floats.pointer) }

@@ -79,9 +79,11 @@ public struct Linear: Sendable {
         guard problem.rows > 0 else { return }
         let implementation = LinearTable.table.choose(problem)
         let kernel = kernels.kernel(implementation.name) { implementation.body(parameters) }
-        kernel.run(
-          LinearCall(
-            problem: problem, input: input.base, residual: residual?.base, output: destination))
+        OpProfile.measure("linear", implementation.name, problem.description) {
+          kernel.run(
+            LinearCall(
+              problem: problem, input: input.base, residual: residual?.base, output: destination))
+        }
       }
     }
   }

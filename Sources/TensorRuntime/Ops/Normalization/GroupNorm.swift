@@ -44,10 +44,13 @@ public struct GroupNorm: Sendable {
     return withTensors(input) {
       Tensor(shape: x.shape, layout: .channelsLast) { destination in
         guard x.count > 0 else { return }
-        GroupNormTable.table.choose(problem).body(
-          GroupNormCall(
-            problem: problem, input: input.base, weight: weight.pointer, bias: bias.pointer,
-            output: destination))
+        let implementation = GroupNormTable.table.choose(problem)
+        OpProfile.measure("group_norm", implementation.name, problem.description) {
+          implementation.body(
+            GroupNormCall(
+              problem: problem, input: input.base, weight: weight.pointer, bias: bias.pointer,
+              output: destination))
+        }
       }
     }
   }

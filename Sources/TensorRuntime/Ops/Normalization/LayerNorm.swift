@@ -32,10 +32,13 @@ public struct LayerNorm: Sendable {
     return withTensors(input) {
       Tensor(shape: x.shape) { destination in
         guard x.count > 0 else { return }
-        LayerNormTable.table.choose(problem).body(
-          LayerNormCall(
-            problem: problem, input: input.base, weight: weight.pointer, bias: bias?.pointer,
-            output: destination))
+        let implementation = LayerNormTable.table.choose(problem)
+        OpProfile.measure("layer_norm", implementation.name, problem.description) {
+          implementation.body(
+            LayerNormCall(
+              problem: problem, input: input.base, weight: weight.pointer, bias: bias?.pointer,
+              output: destination))
+        }
       }
     }
   }

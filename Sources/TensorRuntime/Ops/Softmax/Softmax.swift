@@ -17,7 +17,10 @@ public func softmax(_ x: Tensor) -> Tensor {
   return withTensors(input) {
     Tensor(shape: x.shape) { destination in
       guard x.count > 0 else { return }
-      SoftmaxTable.table.choose(problem).body(input.base, destination, problem)
+      let implementation = SoftmaxTable.table.choose(problem)
+      OpProfile.measure("softmax", implementation.name, problem.description) {
+        implementation.body(input.base, destination, problem)
+      }
     }
   }
 }

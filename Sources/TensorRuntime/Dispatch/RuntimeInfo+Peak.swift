@@ -1,0 +1,26 @@
+import CKernels
+
+extension RuntimeInfo {
+  /// Measures the multiply-adds this machine can do: the ceiling for every op on it, just now.
+  ///
+  /// - Returns: Floating-point operations per second over all threads, in the instruction set in
+  ///   use.
+  public static func measurePeak() -> Double {
+    let kernels = KernelSet.compiled.first { $0.isa <= isa } ?? .portable
+    let table = kernels.table
+    let rounds = 4_000_000
+    let blocks = 4 * Parallel.threadCount
+    let clock = ContinuousClock()
+    var best = 0.0
+    for _ in 0..<3 {
+      let start = clock.now
+      Parallel.run(count: blocks, grain: 1) { range in
+        for _ in range { precondition(table.pointee.multiply_adds(rounds) > 0) }
+      }
+      let elapsed = start.duration(to: clock.now).components
+      let seconds = Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18
+      best = max(best, Double(blocks * rounds * table.pointee.round_flops) / seconds)
+    }
+    return best
+  }
+}

@@ -1,0 +1,38 @@
+import ArgumentParser
+import TensorRuntime
+
+/// What every benchmark can be told.
+struct BenchOptions: ParsableArguments {
+  @Option(help: "Threads; the number of processors by default.")
+  var threads: Int?
+
+  @Option(help: "Timed runs; medians are reported.")
+  var `repeat` = 5
+
+  @Flag(help: "Print one JSON document instead of a table.")
+  var json = false
+
+  func validate() throws {
+    if let threads, threads < 1 { throw ValidationError("--threads must be at least 1") }
+    if self.repeat < 1 { throw ValidationError("--repeat must be at least 1") }
+  }
+
+  /// Sets the number of threads for the whole process.
+  func apply() {
+    if let threads { Parallel.threadCount = threads }
+  }
+}
+
+/// Runs work and returns the wall-clock seconds of it.
+func seconds(_ body: () throws -> Void) rethrows -> Double {
+  let clock = ContinuousClock()
+  let elapsed = try clock.measure(body).components
+  return Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18
+}
+
+/// The middle of some times.
+func median(_ times: [Double]) -> Double {
+  let sorted = times.sorted()
+  let middle = sorted.count / 2
+  return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}

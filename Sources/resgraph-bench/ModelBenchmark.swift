@@ -1,0 +1,84 @@
+import ArgumentParser
+import Foundation
+import TensorRuntime
+import Weights
+
+/// What every model benchmark can be told.
+struct ModelOptions: ParsableArguments {
+  @Option(help: "A diffusers folder or a single checkpoint file.") var checkpoint: String
+  @Option(help: "Width of the picture in pixels.") var width = 512
+  @Option(help: "Height of the picture in pixels.") var height = 512
+  @Option(help: "Write the last result here, as a safetensors file with one tensor `output`.")
+  var output: String?
+  @Option(help: "Read inputs by name from this safetensors file instead of making them up.")
+  var inputs: String?
+  @Flag(help: "Time each op during one more run.") var breakdown = false
+  @Flag(
+    help: """
+      Wait for lines on standard input: one run, and one line with its seconds on standard output, \
+      for each. For comparisons that alternate.
+      """)
+  var interactive = false
+
+  func validate() throws {
+    if width < 8 || height < 8 || width % 8 != 0 || height % 8 != 0 {
+      throw ValidationError("--width and --height must be multiples of 8")
+    }
+  }
+
+  /// An input from the file, or made up from a seed.
+  func input(_ name: String, shape: [Int], seed: UInt64) throws -> Tensor {
+    guard let inputs else {
+      var generator = TorchGenerator(seed: seed)
+      return generator.randn(shape)
+    }
+    let tensor = try SafetensorsFile(path: inputs).tensor(name)
+    guard tensor.shape == shape else {
+      throw ValidationError("\(name) in \(inputs) is \(tensor.shape), not \(shape)")
+    }
+    return Tensor(tensor)
+  }
+}
+
+/// Runs a model as the options ask, and reports.
+func benchmark(
+  _ name: String, _ model: ModelOptions, _ options: BenchOptions,
+  load: () throws -> () throws -> Tensor
+) throws {
+  options.apply()
+  var report = BenchReport()
+  var run: () throws -> Tensor = { preconditionFailure("not loaded") }
+  report.loadSeconds = try seconds { run = try load() }
+  var result = Tensor.zeros([0])
+  report.firstRunSeconds = try seconds { result = try run() }
+  if model.interactive {
+    print("ready")
+    flush()
+    while readLine() != nil {
+      print(try seconds { result = try run() })
+      flush()
+    }
+  } else {
+    report.add(
+      name, times: try (0..<options.repeat).map { _ in try seconds { result = try run() } })
+  }
+  if model.breakdown {
+    OpProfile.start()
+    result = try run()
+    report.breakdown = OpProfile.stop().map {
+      BenchReport.Part(
+        op: $0.op, problem: $0.problem, implementation: $0.implementation, calls: $0.calls,
+        seconds: $0.seconds)
+    }
+  }
+  report.peakPoolBytes = MemoryPool.peakBytes
+  report.peakResidentBytes = BenchReport.peakResident()
+  if let output = model.output {
+    try SafetensorsWriter.write(
+      ["output": RawTensor(result.floats(), shape: result.shape)], to: output)
+  }
+  try report.print(asJSON: options.json)
+}
+
+/// Standard output is block-buffered when it is a pipe, and somebody waits for the line.
+private func flush() { fflush(nil) }
