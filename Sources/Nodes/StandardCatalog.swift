@@ -10,8 +10,8 @@ extension NodeCatalog {
   private static var standardTypes: [any NodeType.Type] {
     [
       CheckpointLoad.self, VAELoad.self, LoRALoad.self, ResAdapterLoad.self, LCMLoRA.self,
-      TextEncode.self, EmptyLatent.self, Noise.self, UNetDenoise.self,
-      VAEEncode.self, VAEDecode.self,
+      TextEncode.self, EmptyLatent.self, Noise.self, ControlNet.self, T2IAdapterNode.self,
+      UNetDenoise.self, VAEEncode.self, VAEDecode.self, InpaintLatent.self,
       ImageLoad.self, ImageResize.self, ImageGrid.self, Canny.self,
     ]
   }

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import (AutoencoderKL, LCMScheduler, PNDMScheduler, StableDiffusionImg2ImgPipeline,
-                       StableDiffusionPipeline, UNet2DConditionModel)
+from diffusers import (AutoencoderKL, ControlNetModel, LCMScheduler, PNDMScheduler, StableDiffusionAdapterPipeline,
+                       StableDiffusionControlNetPipeline, StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline,
+                       StableDiffusionPipeline, T2IAdapter, UNet2DConditionModel)
 from PIL import Image
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
@@ -105,6 +106,36 @@ def photo():
     return Image.fromarray(pixels)
 
 
+def randomised(model, number):
+    """Gives every weight of a model, also those that start at zero, a share of noise."""
+    draw = torch.Generator().manual_seed(number)
+    for weight in model.parameters():
+        weight.data += torch.randn(weight.shape, generator=draw) * 0.05
+    return model.eval()
+
+
+def controlled(pipe, picture, expected):
+    """Pictures steered by a ControlNet, two of them, and a T2I-Adapter."""
+    net = randomised(ControlNetModel.from_unet(pipe.unet, conditioning_embedding_out_channels=(8, 8, 16, 16)), 11)
+    net.save_pretrained(FOLDER / "controlnet")
+    sizes = {"height": 64, "width": 96}
+    single = StableDiffusionControlNetPipeline(**pipe.components, controlnet=net, requires_safety_checker=False)
+    expected["control"] = latents(
+        single, image=picture, generator=seed(3), controlnet_conditioning_scale=0.8, control_guidance_end=0.6, **sizes)
+    expected["guess"] = latents(single, image=picture, generator=seed(3), guess_mode=True, **sizes)
+    double = StableDiffusionControlNetPipeline(**pipe.components, controlnet=[net, net], requires_safety_checker=False)
+    expected["two_controls"] = latents(
+        double, image=[picture, picture.rotate(180)], generator=seed(3), controlnet_conditioning_scale=[0.5, 0.7],
+        control_guidance_start=[0.0, 0.4], **sizes)
+    torch.manual_seed(12)
+    adapter = T2IAdapter(channels=[16, 32], num_res_blocks=1, downscale_factor=8, adapter_type="full_adapter").eval()
+    adapter.save_pretrained(FOLDER / "t2i-adapter")
+    parts = {name: part for name, part in pipe.components.items() if name != "image_encoder"}
+    steered = StableDiffusionAdapterPipeline(**parts, adapter=adapter, requires_safety_checker=False)
+    expected["adapter"] = latents(
+        steered, image=picture, generator=seed(3), adapter_conditioning_scale=0.9, **sizes)
+
+
 def main():
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
@@ -124,6 +155,14 @@ def main():
     expected["from_image"] = image_pipe(
         PROMPT, image=resized, negative_prompt=NEGATIVE, strength=0.6, guidance_scale=7.5, num_inference_steps=5,
         generator=seed(6), output_type="latent").images
+    mask = Image.new("L", (96, 64), 0)
+    mask.paste(255, (30, 12, 77, 51))
+    mask.save(FOLDER / "mask.png")
+    painter = StableDiffusionInpaintPipeline(**pipe.components, requires_safety_checker=False)
+    for name, strength in [("painted", 1.0), ("retouched", 0.6)]:
+        expected[name] = latents(
+            painter, image=resized, mask_image=mask, height=64, width=96, strength=strength, generator=seed(8))
+    controlled(pipe, resized, expected)
     pipe.load_lora_weights(FOLDER / "resadapter_v2_sd1.5", adapter_name="wide")
     pipe.set_adapters(["wide"], [0.7])
     pipe.unet.load_state_dict(norms, strict=False)

@@ -7,7 +7,7 @@ import Weights
 struct UNetDenoise: NodeType {
   static let summary = """
     Turns noise into latents, step by step, towards a prompt: text-to-image from an EmptyLatent, \
-    image-to-image from any other latent.
+    image-to-image from any other latent, inpainting from one that InpaintLatent has marked.
     """
 
   @Input("Denoiser") var unet: UNetRecipe
@@ -75,6 +75,14 @@ struct UNetDenoise: NodeType {
           "the latent does not fit the denoiser", port: "latent",
           expected: "\(config.outChannels) channels", got: "\(shape[1])"))
     }
+    if config.inChannels != shape[1], config.outChannels == shape[1] {
+      context.report(
+        NodeError(
+          "this denoiser wants \(config.inChannels) channels, as inpainting models do",
+          port: "unet",
+          expected: "\(shape[1]) channels", hint: "its mask channels are not available yet",
+          status: .unavailable))
+    }
     if case .zeros = content, let strength = $strength.known, strength < 1 {
       context.report(
         NodeError(
@@ -123,7 +131,9 @@ struct UNetDenoise: NodeType {
   ) throws -> DenoiseInputs {
     let shape = latent.shape
     var start = DenoiseStart.noise(shape: shape)
-    if case .numbers(let tensor) = latent.content { start = .latent(tensor) }
+    if case .numbers(let tensor) = latent.content, latent.paintMask == nil || strength < 1 {
+      start = .latent(tensor)
+    }
     let width = positive.prompt.embeddings.shape[2]
     guard width == model.config.crossAttentionWidth else {
       throw NodeError(
@@ -135,6 +145,9 @@ struct UNetDenoise: NodeType {
       negative: isGuided
         ? condition(negative?.prompt ?? positive.empty, model.config) : nil)
     inputs.noise = noise?.tensor
+    if let mask = latent.paintMask {
+      inputs.blend = try InpaintBlend(original: latent.tensor, mask: mask)
+    }
     let run = ControlledRun(unet: unet, latentShape: shape, isGuided: isGuided)
     inputs.controls = try control.map { try $0.recipe.makeControl(run, store: store) }
     return inputs

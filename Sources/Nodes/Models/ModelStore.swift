@@ -35,6 +35,11 @@ public final class ModelStore: Sendable {
   /// Lets every model go.
   public func removeAll() { state.withLock { $0.entries.removeAll() } }
 
+  /// Lets one model go.
+  func remove(identity: String) {
+    state.withLock { $0.entries.removeAll { $0.identity == identity } }
+  }
+
   /// The model of an identity, loaded if need be.
   ///
   /// Others wait while one loads: two at once would need the memory of both, and gain nothing.

@@ -35,6 +35,25 @@ extension TensorValue {
 struct LatentValue: TensorValue {
   static let typeName = "Latent"
   let content: TensorContent
+  /// Where a denoiser paints anew, [1 or B, 1, h, w], 1 to be painted; nil for everywhere.
+  var paintMask: Tensor?
+
+  init(content: TensorContent) { self.content = content }
+
+  func encoded() throws -> [UInt8] {
+    var tensors = [("value", tensor)]
+    if let paintMask { tensors.append(("mask", paintMask)) }
+    return StoredTensors.encode(tensors)
+  }
+
+  init(encoded bytes: [UInt8]) throws {
+    let tensors = try StoredTensors.decode(bytes)
+    guard let tensor = tensors["value"], tensor.shape.count == Self.rank else {
+      throw PortValueError.damaged(Self.typeName)
+    }
+    self.init(tensor)
+    paintMask = tensors["mask"]
+  }
 }
 
 /// Random numbers with a latent's shape, unit variance.

@@ -54,7 +54,13 @@ struct RunCommand: ParsableCommand {
     let sink = FileSink(
       folder: folder ?? "out/\(valid.name)", origin: metadata == .graph ? origin : nil)
     let plan = try self.engine.planner.plan(valid)
-    let executor = Executor(sink: sink, onEvent: { reporter.handle($0) })
+    let lifetimes = ModelLifetimes(plan, store: engine.models)
+    let executor = Executor(
+      sink: sink,
+      onEvent: { event in
+        if case .nodeDone(let node, _, _, _) = event { lifetimes.finish(node: node) }
+        reporter.handle(event)
+      })
     let summary = try executor.run(plan)
     if json { try JSONOutput.print(RunReport(plan, summary)) }
   }

@@ -20,6 +20,12 @@ enum Interruption {
       }
       sigaction(number, &action, nil)
     }
+    // A parent may have started this process with the signals held back.
+    var stops = sigset_t()
+    sigemptyset(&stops)
+    sigaddset(&stops, SIGINT)
+    sigaddset(&stops, SIGTERM)
+    pthread_sigmask(SIG_UNBLOCK, &stops, nil)
     // A closed pipe is an error of writing, not a reason to die.
     signal(SIGPIPE, SIG_IGN)
   }

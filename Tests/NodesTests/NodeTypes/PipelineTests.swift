@@ -77,6 +77,50 @@ import Weights
     #expect(relativeError(denoise.denoised.tensor, expected) < tolerance)
   }
 
+  @Test(arguments: [("painted", 1.0), ("retouched", 0.6)])
+  func inpaintingEqualsDiffusers(_ golden: String, _ strength: Double) throws {
+    let model = try TinyModel()
+    var load = ImageLoad()
+    (load.width, load.height) = (96, 64)
+    load.path = TinyModel.path("mask.png")
+    try load.run(model.context)
+    let mask = load.mask
+    load.path = TinyModel.path("photo.png")
+    try load.run(model.context)
+    var encode = VAEEncode()
+    encode.vae = model.vae
+    encode.image = load.image
+    encode.sample = .random
+    encode.seed = 8
+    try encode.run(model.context)
+    var noise = Noise()
+    noise.latent = encode.latent
+    noise.seed = 8
+    noise.skip = 1
+    try noise.run(model.context)
+    var inpaint = InpaintLatent()
+    inpaint.latent = encode.latent
+    inpaint.mask = mask
+    try inpaint.run(model.context)
+    var denoise = try model.denoise(width: 96, height: 64, seed: 8)
+    denoise.latent = try LatentValue(encoded: try inpaint.marked.encoded())
+    denoise.noise = noise.noise
+    denoise.strength = strength
+    try denoise.run(model.context)
+    let expected = try TinyModel.expected(golden)
+    #expect(relativeError(denoise.denoised.tensor, expected) < tolerance)
+    denoise.latent = encode.latent
+    try denoise.run(model.context)
+    #expect(relativeError(denoise.denoised.tensor, expected) > 10 * tolerance)
+  }
+
+  @Test func aMaskOfAnotherSizeIsRefused() throws {
+    var inpaint = InpaintLatent()
+    inpaint.latent = .predicted([1, 4, 8, 12])
+    inpaint.mask = .predicted([1, 1, 64, 64])
+    #expect(throws: NodeError.self) { try inpaint.validate(ValidationContext(nodeID: "node")) }
+  }
+
   @Test func adaptersEqualDiffusersAndEachPartMatters() throws {
     let model = try TinyModel()
     var wide = ResAdapterLoad()

@@ -1,0 +1,107 @@
+import DiffusionModels
+import GraphRuntime
+import TensorRuntime
+import Weights
+
+/// Steers a denoiser by a picture, with a ControlNet.
+struct ControlNet: NodeType {
+  static let summary = """
+    Steers a denoiser by a picture of edges, depth, poses and the like. ResAdapters and LoRAs on \
+    the denoiser do not reach the ControlNet.
+    """
+  static let resources = ResourceClass.light
+
+  @Param("Folder of config.json and weights") var path: InputPath
+  @Input("Control picture [1 or B, 3, H, W], of the size of the result") var image: ImageValue
+  @Param("Strength", min: 0, max: 8) var weight = 1.0
+  @Param("Share of the steps before which it does not count", min: 0, max: 1) var start = 0.0
+  @Param("Share of the steps after which it does not count", min: 0, max: 1) var end = 1.0
+  @Param("Lets the picture alone say what is shown; the prompt may be empty") var guess = false
+  @Output("Control, for UNetDenoise") var control: ControlValue
+
+  init() {}
+
+  mutating func validate(_ context: ValidationContext) throws {
+    // The picture is not known yet, the model is.
+    if let path = $path.known { _ = try ControlNetFiles(path: path.resolved) }
+  }
+
+  mutating func run(_ context: NodeContext) throws {
+    guard start <= end else {
+      throw NodeError(
+        "the window ends before it starts", port: "end", expected: "at least \(start)",
+        got: String(end))
+    }
+    let files = try ControlNetFiles(path: path.resolved)
+    control = ControlValue(
+      recipe: ControlNetRecipe(
+        files: files, image: image, weight: Float(weight),
+        window: ControlWindow(start: start, end: end), guess: guess))
+  }
+}
+
+/// A ControlNet that was opened by header.
+struct ControlNetFiles: Sendable {
+  let folder: ComponentFolder
+  let config: ControlNetConfig
+
+  init(path: String) throws {
+    folder = try ComponentFolder(path: path)
+    config = try ControlNetConfig(json: folder.config)
+  }
+
+  var family: String { ModelFamily(unetConfig: folder.config).portName }
+}
+
+/// A ControlNet with its picture, as a description.
+struct ControlNetRecipe: ControlRecipe {
+  let files: ControlNetFiles
+  let image: ImageValue
+  let weight: Float
+  let window: ControlWindow
+  let guess: Bool
+
+  var family: String? { files.family }
+  var byteCount: Int { image.byteCount }
+  private var identity: String { "controlnet\n\(files.folder.path)" }
+
+  func check(_ run: ControlledRun) throws {
+    let config = try run.unet.config()
+    guard config.levels.map(\.channels) == files.config.unet.levels.map(\.channels),
+      config.crossAttentionWidth == files.config.unet.crossAttentionWidth
+    else {
+      throw NodeError(
+        "the ControlNet is for another denoiser", port: "control",
+        expected: "levels of \(config.levels.map(\.channels)) channels",
+        got: "\(files.config.unet.levels.map(\.channels)) in \(files.folder.path)")
+    }
+    try run.checkPicture(image.shape, channels: files.config.conditioningChannels)
+  }
+
+  func makeControl(_ run: ControlledRun, store: ModelStore) throws -> any DenoiseControl {
+    try check(run)
+    let source = files.folder.source
+    let model = try store.model(
+      identity: identity, byteCount: { source.packedByteCount },
+      load: { try ControlNetModel(WeightScope(source), config: files.config) })
+    return ControlNetControl(self, model: model, isGuided: run.isGuided)
+  }
+}
+
+extension ControlledRun {
+  /// Checks that a control picture has the size of the result.
+  func checkPicture(_ shape: [Int], channels: Int) throws {
+    let wanted = (width: latentShape[3] * 8, height: latentShape[2] * 8)
+    guard shape[3] == wanted.width, shape[2] == wanted.height else {
+      throw NodeError(
+        "the control picture has another size than the result", port: "control",
+        expected: "\(wanted.width)x\(wanted.height)", got: "\(shape[3])x\(shape[2])",
+        hint: "give ImageLoad or ImageResize this width and height")
+    }
+    guard shape[0] == 1 || shape[0] == latentShape[0] else {
+      throw NodeError(
+        "there are not as many control pictures as results", port: "control",
+        expected: latentShape[0] == 1 ? "1" : "1 or \(latentShape[0])", got: "\(shape[0])")
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import DiffusionModels
+import GraphRuntime
+import TensorRuntime
+import Weights
+
+/// Steers a denoiser by a picture, with a T2I-Adapter.
+struct T2IAdapterNode: NodeType {
+  static let name = "T2IAdapter"
+  static let summary = "Steers a denoiser by a picture, with a small network that is asked once."
+  static let resources = ResourceClass.light
+
+  @Param("Folder of config.json and weights") var path: InputPath
+  @Input("Control picture [1 or B, 3, H, W], of the size of the result") var image: ImageValue
+  @Param("Strength", min: 0, max: 8) var weight = 1.0
+  @Param("Share of the steps before which it does not count", min: 0, max: 1) var start = 0.0
+  @Param("Share of the steps after which it does not count", min: 0, max: 1) var end = 1.0
+  @Output("Control, for UNetDenoise") var control: ControlValue
+
+  init() {}
+
+  mutating func validate(_ context: ValidationContext) throws {
+    guard let path = $path.known else { return }
+    _ = try T2IAdapterConfig(json: try ComponentFolder(path: path.resolved).config)
+  }
+
+  mutating func run(_ context: NodeContext) throws {
+    guard start <= end else {
+      throw NodeError(
+        "the window ends before it starts", port: "end", expected: "at least \(start)",
+        got: String(end))
+    }
+    let folder = try ComponentFolder(path: path.resolved)
+    control = ControlValue(
+      recipe: T2IAdapterRecipe(
+        folder: folder, config: try T2IAdapterConfig(json: folder.config), image: image,
+        weight: Float(weight), window: ControlWindow(start: start, end: end)))
+  }
+}
+
+/// A T2I-Adapter with its picture, as a description.
+struct T2IAdapterRecipe: ControlRecipe {
+  let folder: ComponentFolder
+  let config: T2IAdapterConfig
+  let image: ImageValue
+  let weight: Float
+  let window: ControlWindow
+
+  var family: String? { config.kind == .fullXL ? "sdxl" : nil }
+  var byteCount: Int { image.byteCount }
+
+  func check(_ run: ControlledRun) throws {
+    let levels = try run.unet.config().levels.map(\.channels)
+    guard config.channels.starts(with: levels.prefix(config.channels.count)) else {
+      throw NodeError(
+        "the T2I-Adapter is for another denoiser", port: "control",
+        expected: "features of \(levels) channels", got: "\(config.channels) in \(folder.path)")
+    }
+    try run.checkPicture(image.shape, channels: config.inChannels)
+    guard image.shape[2] % config.downscale == 0, image.shape[3] % config.downscale == 0 else {
+      throw NodeError(
+        "the size does not fit the T2I-Adapter", port: "control",
+        expected: "sides that are multiples of \(config.downscale)",
+        got: "\(image.shape[3])x\(image.shape[2])")
+    }
+  }
+
+  func makeControl(_ run: ControlledRun, store: ModelStore) throws -> any DenoiseControl {
+    try check(run)
+    let source = folder.source
+    let model = try store.model(
+      identity: "t2iadapter\n\(folder.path)", byteCount: { source.packedByteCount },
+      load: { try T2IAdapter(WeightScope(source), config: config) })
+    var picture = image.tensor
+    // Adapters for sketches and edges look at one channel.
+    if config.inChannels == 1 { picture = picture.slice(axis: 1, 0..<1) }
+    return T2IAdapterControl(features: model(picture).map { $0 * weight }, window: window)
+  }
+}
+
+/// A T2I-Adapter at work in one run.
+private struct T2IAdapterControl: DenoiseControl {
+  let features: [Tensor]
+  let window: ControlWindow
+
+  func apply(to conditions: inout UNetConditions, sample: Tensor, step: DenoiseStep) throws {
+    guard window.contains(step) else { return }
+    let own = features.map { $0.repeated(sampleCount: sample.shape[0]) }
+    guard !conditions.adapterFeatures.isEmpty else {
+      conditions.adapterFeatures = own
+      return
+    }
+    conditions.adapterFeatures = zip(conditions.adapterFeatures, own).map { $0 + $1 }
+  }
+}
+
+extension Tensor {
+  /// One sample repeated for a batch; a batch as it is.
+  fileprivate func repeated(sampleCount: Int) -> Tensor {
+    shape[0] == sampleCount
+      ? self : Tensor.concatenate(Array(repeating: self, count: sampleCount), axis: 0)
+  }
+}
