@@ -57,6 +57,18 @@ import Weights
     expectClose(mean, try golden("encode.mean"))
   }
 
+  @Test(arguments: ["square", "odd"])
+  func tiny(size: String) throws {
+    let golden = try GoldenFolder("vae_tiny")
+    let config = try TinyVAEConfig(json: golden.config())
+    let vae = try AutoencoderTiny(WeightScope(golden.weights()), config: config)
+    let latent = try golden("\(size).latent")
+    expectClose(vae.decode(latent), try golden("\(size).decoded"))
+    expectClose(vae.encode(try golden("\(size).image")), try golden("\(size).encoded"))
+    expectClose(vae.unscaled(vae.scaled(latent)), latent, within: .op)
+    #expect(vae.scaled(latent).maxAbs() == latent.maxAbs() * 1.25)
+  }
+
   @Test func parts() throws {
     let golden = try GoldenFolder("vae_parts")
     let weights = WeightScope(try golden.weights())

@@ -95,6 +95,32 @@ extension GlobalStateTests {
       #expect(part?.floats().count == 1024)
     }
 
+    /// From the second step on, a loop over layers must live on what it gave back.
+    @Test func aRepeatedStepAllocatesNothing() {
+      let before = Parallel.threadCount
+      defer { Parallel.threadCount = before }
+      Parallel.threadCount = 1
+      let conv = Conv2D(
+        weight: weights([64, 64, 3, 3], seed: 1, scale: 0.05), bias: nil, padding: .same(1))
+      let norm = GroupNorm(
+        groups: 8, weight: weights([64], seed: 2), bias: weights([64], seed: 3), eps: 1e-5)
+      let linear = Linear(weight: weights([192, 64], seed: 4, scale: 0.1), bias: nil)
+      func step(_ x: Tensor) -> Tensor {
+        let map = conv(norm(x, activation: .silu), residual: x)
+        let features = linear(map.tokens())
+        let attended = scaledDotProductAttention(
+          query: features.slice(axis: 2, 0..<64), key: features.slice(axis: 2, 64..<128),
+          value: features.slice(axis: 2, 128..<192), heads: 4)
+        return Tensor.multiplyAdd(attended.featureMap(height: 40, width: 36), 0.1, x, 0.5)
+      }
+      var x = step(noise([1, 64, 40, 36], seed: 5))
+      x = step(x)
+      let allocations = MemoryPool.systemAllocations
+      for _ in 0..<10 { x = step(x) }
+      #expect(MemoryPool.systemAllocations == allocations)
+      #expect(!x.hasNonFinite)
+    }
+
     @Test func settingsCapAndExplain() {
       func settings(_ isa: String?, _ verbose: String? = nil, _ detected: ISA) -> RuntimeSettings {
         RuntimeSettings(isa: isa, verbose: verbose, detected: detected)

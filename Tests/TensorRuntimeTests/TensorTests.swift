@@ -95,6 +95,15 @@ import Testing
     #expect(Tensor.linearCombination([(1, big), (-1, big), (1, one)]).floats() == [1])
   }
 
+  @Test func longCombinationsAreWhole() {
+    let count = 140_001  // several blocks of several runs, and a rest
+    let x = counting([count])
+    let sum = Tensor.linearCombination([(1, x), (-0.5, x), (0.25, x), (-0.75, x)])
+    #expect(sum.floats() == [Float](repeating: 0, count: count))
+    let other = Tensor.linearCombination([(2, x), (1, x), (-1, x)])
+    #expect(other.floats() == x.floats().map { 2 * $0 })
+  }
+
   @Test func statistics() {
     let x = Tensor([1, 2, 3, 4, 5, 6, 7, 100], shape: [2, 4])
     #expect(x.mean() == 16)

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Makes the goldens of AutoencoderKL: moments, decoding at many sizes, tiled decoding, and its parts alone.
 
-Run from anywhere: `python tools/goldens/vae_make.py [parts|loud|sd|plain]...`
+Run from anywhere: `python tools/goldens/vae_make.py [parts|loud|tiny|sd|plain]...`
 """
 
 import sys
 
 import torch
 from common import half_state, normal, seed_weights, write
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, AutoencoderTiny
 from diffusers.models.unets.unet_2d_blocks import DownEncoderBlock2D, UNetMidBlock2D, UpDecoderBlock2D
 
 CONFIGS = {
@@ -67,6 +67,24 @@ def make_model(name):
     write(f"vae_{name}", half_state(model), cases, model.config)
 
 
+def make_tiny():
+    """The tiny autoencoder for previews (TAESD's layout)."""
+    config = dict(
+        encoder_block_out_channels=(8,) * 4, decoder_block_out_channels=(8,) * 4, num_encoder_blocks=(1, 2, 2, 1),
+        num_decoder_blocks=(2, 2, 1, 1), scaling_factor=1.25,
+    )
+    model = seed_weights(AutoencoderTiny(**config), seed=280)
+    cases = {}
+    with torch.no_grad():
+        for index, (case, size) in enumerate({"square": (4, 4), "odd": (5, 7)}.items()):
+            latent = normal((1 + index, 4, *size), 281 + index) * 2
+            image = normal((1 + index, 3, 8 * size[0], 8 * size[1]), 283 + index).clamp(-1, 1)
+            named = {"latent": latent, "decoded": model.decode(latent).sample}
+            named |= {"image": image, "encoded": model.encode(image).latents}
+            cases.update({f"{case}.{key}": value for key, value in named.items()})
+    write("vae_tiny", half_state(model), cases, model.config)
+
+
 def run_tiled(model, cases):
     model.enable_tiling()
     for index, (case, size) in enumerate(TILED.items()):
@@ -93,6 +111,6 @@ def make_loud():
 
 
 if __name__ == "__main__":
-    makers = {"parts": make_parts, "loud": make_loud}
+    makers = {"parts": make_parts, "loud": make_loud, "tiny": make_tiny}
     for name in sys.argv[1:] or [*makers, *CONFIGS]:
         makers[name]() if name in makers else make_model(name)

@@ -1,7 +1,8 @@
 import TensorRuntime
 import Weights
 
-/// One layer of CLIP's text transformer: causal self-attention and feed-forward, each normalised first.
+/// One layer of CLIP's transformers: self-attention (causal over text) and feed-forward, each
+/// normalised first.
 struct CLIPEncoderLayer: Sendable {
   private let norm1: LayerNorm
   private let attention: CLIPAttention
@@ -10,10 +11,11 @@ struct CLIPEncoderLayer: Sendable {
   private let down: Linear
   private let activation: Activation
 
-  init(_ weights: WeightScope, config: CLIPTextConfig) throws {
+  init(_ weights: WeightScope, config: CLIPTextConfig, isCausal: Bool = true) throws {
     let width = config.hiddenSize
     norm1 = try weights.layerNorm("layer_norm1", width, eps: config.normEps)
-    attention = try CLIPAttention(weights["self_attn"], width: width, heads: config.heads)
+    attention = try CLIPAttention(
+      weights["self_attn"], width: width, heads: config.heads, isCausal: isCausal)
     norm2 = try weights.layerNorm("layer_norm2", width, eps: config.normEps)
     up = try weights.linear("mlp.fc1", width, config.intermediateSize)
     down = try weights.linear("mlp.fc2", config.intermediateSize, width)
@@ -26,25 +28,27 @@ struct CLIPEncoderLayer: Sendable {
   }
 }
 
-/// Self-attention in which a token sees only itself and what comes before it.
+/// Self-attention; where it is causal, a token sees only itself and what comes before it.
 struct CLIPAttention: Sendable {
   private let query: Linear
   private let key: Linear
   private let value: Linear
   private let output: Linear
   private let heads: Int
+  private let isCausal: Bool
 
-  init(_ weights: WeightScope, width: Int, heads: Int) throws {
+  init(_ weights: WeightScope, width: Int, heads: Int, isCausal: Bool) throws {
     query = try weights.linear("q_proj", width, width)
     key = try weights.linear("k_proj", width, width)
     value = try weights.linear("v_proj", width, width)
     output = try weights.linear("out_proj", width, width)
     self.heads = heads
+    self.isCausal = isCausal
   }
 
   func callAsFunction(_ x: Tensor, residual: Tensor) -> Tensor {
     let attended = scaledDotProductAttention(
-      query: query(x), key: key(x), value: value(x), heads: heads, causal: true)
+      query: query(x), key: key(x), value: value(x), heads: heads, causal: isCausal)
     return output(attended, residual: residual)
   }
 }

@@ -117,8 +117,11 @@ extension NodeSchema.ParamSchema {
   var typeText: String {
     var text = type
     if let range = limits.description { text += ", \(range)" }
-    if let defaultValue { return defaultValue == "null" ? text + "?" : text + " (\(defaultValue))" }
-    return text + ", required"
+    guard let defaultValue else { return text + ", required" }
+    if defaultValue == "null" { return text + "?" }
+    // A word of a choice needs no quotes; a text does, if only to show an empty one.
+    let isWord = type != ParamKind.string.description && defaultValue.hasPrefix("\"")
+    return text + " (\(isWord ? String(defaultValue.dropFirst().dropLast()) : defaultValue))"
   }
 }
 

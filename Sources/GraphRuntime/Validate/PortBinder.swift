@@ -60,7 +60,11 @@ struct PortBinder {
         }
         do {
           try param.port.bind(literal, paths: paths(for: origin))
-        } catch let mismatch as ValueMismatch {
+        } catch {
+          // A node's own parameter type may throw anything.
+          let mismatch =
+            error as? ValueMismatch
+            ?? ValueMismatch(expected: param.port.kind.description, got: String(describing: error))
           throw Problem(
             port: param.name, mismatch: mismatch, range: origin.range, param: origin.param)
         }
@@ -105,7 +109,10 @@ struct PortBinder {
       let literals: [Literal] = if case .list(let items) = literal { items } else { [literal] }
       do {
         return try literals.map { try type.init(literal: $0, paths: paths(for: origin)) }
-      } catch let mismatch as ValueMismatch {
+      } catch {
+        let mismatch =
+          error as? ValueMismatch
+          ?? ValueMismatch(expected: port.port.valueType.typeName, got: String(describing: error))
         throw Problem(
           port: port.name, mismatch: mismatch, range: origin.range, param: origin.param)
       }

@@ -28,8 +28,9 @@ public struct Tensor: Sendable {
   ///   - floats: The values, row-major in the order of the shape.
   ///   - shape: Dimensions whose product is the number of values.
   public init(_ floats: [Float], shape: [Int]) {
+    precondition(
+      shape.reduce(1, *) == floats.count, "\(floats.count) values do not fill \(shape)")
     self.init(shape: shape) { $0.update(from: floats, count: floats.count) }
-    precondition(count == floats.count, "\(floats.count) values do not fill \(shape)")
   }
 
   /// Converts stored values to a new tensor.

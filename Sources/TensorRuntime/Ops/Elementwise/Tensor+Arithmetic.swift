@@ -120,14 +120,14 @@ extension Tensor {
         term.1.shape == model.shape, "shapes differ: \(model.shape) and \(term.1.shape)")
       return (term.0, term.1.inLayout(model.layout))
     }
+    if parts.count == 2 {
+      return zip(parts[0].1, parts[1].1, WeightedSum(x: parts[0].0, y: parts[1].0))
+    }
     return Tensor(shape: model.shape, layout: model.layout) { destination in
       Parallel.run(count: model.count, grain: elementwiseGrain) { range in
-        let source = parts[0].1.base
-        let factor = parts[0].0
-        for index in range { destination[index] = factor * source[index] }
-        for (factor, tensor) in parts.dropFirst() {
-          let source = tensor.base
-          for index in range { destination[index] += factor * source[index] }
+        // Short runs, so that the partial sums stay in the innermost cache.
+        for start in stride(from: range.lowerBound, to: range.upperBound, by: 2048) {
+          accumulate(parts, start..<min(range.upperBound, start + 2048), into: destination)
         }
       }
       withExtendedLifetime(parts) {}
@@ -175,6 +175,21 @@ extension Tensor {
           }
         }
       }
+    }
+  }
+}
+
+/// Writes a weighted sum over a run of elements, term by term.
+private func accumulate(
+  _ terms: [(Float, Tensor)], _ range: Range<Int>, into destination: UnsafeMutablePointer<Float>
+) {
+  let sum = destination + range.lowerBound
+  for (position, (factor, tensor)) in terms.enumerated() {
+    let source = tensor.base + range.lowerBound
+    if position == 0 {
+      for index in 0..<range.count { sum[index] = factor * source[index] }
+    } else {
+      for index in 0..<range.count { sum[index] += factor * source[index] }
     }
   }
 }
