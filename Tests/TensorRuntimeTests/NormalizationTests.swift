@@ -21,7 +21,7 @@ import Testing
         let (reference, others) = eachImplementation(GroupNormTable.table) {
           layer(x, activation: activation)
         }
-        #expect(!others.isEmpty)
+        #expect(RuntimeInfo.isa == .reference || !others.isEmpty)
         for (name, result) in others {
           // Inputs around 50 are themselves known to 4e-6 only.
           let bound =
@@ -64,7 +64,8 @@ import Testing
     let points = (-2000...2000).map { Float($0) / 20 } + [0, -0.0, 1e-30, -1e-30, 3e38]
     let x = Tensor(points, shape: [points.count])
     let (reference, others) = eachImplementation(ActivationTable.table) { activate(x, activation) }
-    #expect(activation == .none || !others.isEmpty)
+    #expect(
+      RuntimeInfo.isa == .reference || activation == .none || !others.isEmpty)
     for (name, result) in others {
       for (index, expected) in reference.floats().enumerated() {
         let found = result.floats()[index]

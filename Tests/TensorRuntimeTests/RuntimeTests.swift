@@ -177,8 +177,10 @@ extension GlobalStateTests {
             accepts: { $0.width % 2 == 0 ? nil : Refusal("odd width") }, body: 2),
           Entry(name: "reference", isa: .reference, body: 1),
         ])
+      // The environment may allow the reference alone.
+      let even = RuntimeInfo.isa == .reference ? 1 : 2
       Dispatch.$cap.withValue(.generic) {
-        #expect(table.choose(SoftmaxProblem(rows: 1, width: 4)).body == 2)
+        #expect(table.choose(SoftmaxProblem(rows: 1, width: 4)).body == even)
         #expect(table.choose(SoftmaxProblem(rows: 1, width: 5)).body == 1)
       }
       Dispatch.$cap.withValue(.reference) {
