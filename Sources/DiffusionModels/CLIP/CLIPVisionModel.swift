@@ -91,9 +91,9 @@ public final class CLIPVisionModel: Sendable {
     let embeddings = model["embeddings"]
     classEmbedding = Tensor(try embeddings.tensor("class_embedding", shape: [width]))
       .reshaped([1, 1, width])
-    patchEmbedding = try embeddings.convolution(
+    patchEmbedding = try embeddings.convolutionWithoutBias(
       "patch_embedding", config.channels, width, kernel: config.patchSize,
-      stride: config.patchSize, padding: Padding.none, bias: false)
+      stride: config.patchSize, padding: Padding.none)
     positions = Tensor(
       try embeddings["position_embedding"].tensor("weight", shape: [config.tokens, width])
     ).reshaped([1, config.tokens, width])

@@ -91,7 +91,9 @@ public struct Denoiser: Sendable {
       return latent
     }
     if let resume { try run.restore(resume) }
-    let conditions = predictor.prepared(try conditions(inputs))
+    let unprepared = try conditions(inputs)
+    try predictor.check(unprepared)
+    let conditions = predictor.prepared(unprepared)
     while run.completed < run.timesteps.count {
       let original = try advance(&run, inputs, conditions)
       try progress(

@@ -1,4 +1,3 @@
-import Glibc
 import TensorRuntime
 
 /// Classifier-free guidance over a batch of [negative…, positive…].
@@ -28,12 +27,6 @@ struct Guidance: Sendable {
 
   /// The embedding by which latent-consistency models are told the guidance, [batch, width].
   static func embedding(scale: Double, width: Int, batch: Int) -> Tensor {
-    let strength = Float(scale - 1) * 1000
-    let half = width / 2
-    let rate = log(Float(10000)) / Float(half - 1)
-    let angles = (0..<half).map { strength * exp(Float($0) * -rate) }
-    let row =
-      angles.map { sin($0) } + angles.map { cos($0) } + Array(repeating: 0, count: width % 2)
-    return Tensor(Array(repeating: row, count: batch).flatMap(\.self), shape: [batch, width])
+    guidanceEmbedding(Array(repeating: Float(scale - 1), count: batch), channels: width)
   }
 }

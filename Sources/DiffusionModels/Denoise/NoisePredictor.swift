@@ -7,6 +7,12 @@ public protocol NoisePredictor: Sendable {
   /// The width of the guidance embedding of latent-consistency models; nil for all others.
   var guidanceEmbeddingWidth: Int? { get }
 
+  /// Checks that the model can take the conditions; calls do not check.
+  ///
+  /// - Parameter conditions: Texts and image prompts.
+  /// - Throws: `ModelError` naming the first input that does not fit.
+  func check(_ conditions: UNetConditions) throws
+
   /// Computes ahead what is the same at every step.
   ///
   /// - Parameter conditions: Texts and image prompts.
@@ -26,6 +32,9 @@ public protocol NoisePredictor: Sendable {
 }
 
 extension NoisePredictor {
+  /// Accepts everything.
+  public func check(_ conditions: UNetConditions) throws {}
+
   /// Computes nothing ahead.
   public func prepared(_ conditions: UNetConditions) -> UNetConditions { conditions }
 }

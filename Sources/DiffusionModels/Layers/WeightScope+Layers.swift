@@ -6,13 +6,23 @@ extension WeightScope {
   /// A convolution `<name>.weight`, `<name>.bias`; odd kernels keep the size at stride 1.
   func convolution(
     _ name: String, _ inputs: Int, _ outputs: Int, kernel: Int = 3, stride: Int = 1,
-    padding: Padding? = nil, bias: Bool = true
+    padding: Padding? = nil
   ) throws -> Conv2D {
     let scope = self[name]
     return Conv2D(
       weight: try scope.tensor("weight", shape: [outputs, inputs, kernel, kernel]),
-      bias: bias ? try scope.tensor("bias", shape: [outputs]) : nil, stride: stride,
+      bias: try scope.tensor("bias", shape: [outputs]), stride: stride,
       padding: padding ?? .same(kernel / 2))
+  }
+
+  /// A convolution `<name>.weight` without bias.
+  func convolutionWithoutBias(
+    _ name: String, _ inputs: Int, _ outputs: Int, kernel: Int = 3, stride: Int = 1,
+    padding: Padding? = nil
+  ) throws -> Conv2D {
+    Conv2D(
+      weight: try self[name].tensor("weight", shape: [outputs, inputs, kernel, kernel]),
+      bias: nil, stride: stride, padding: padding ?? .same(kernel / 2))
   }
 
   /// A linear layer `<name>.weight`, `<name>.bias`.

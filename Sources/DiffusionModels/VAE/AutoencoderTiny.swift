@@ -119,7 +119,7 @@ public final class AutoencoderTiny: Sendable {
       let conv =
         index == 0
         ? try weights.convolution(name, config.inChannels, width)
-        : try weights.convolution(name, width, width, stride: 2, bias: false)
+        : try weights.convolutionWithoutBias(name, width, width, stride: 2)
       layers.append(.convolution(conv, .none, enlargement: 1))
       for _ in 0..<level.blocks {
         layers.append(
@@ -144,8 +144,10 @@ public final class AutoencoderTiny: Sendable {
       }
       let isLast = level == config.decoder.count - 1
       if !isLast { index += 1 }
-      let conv = try weights.convolution(
-        "\(index)", width, isLast ? config.outChannels : width, bias: isLast)
+      let conv =
+        isLast
+        ? try weights.convolution("\(index)", width, config.outChannels)
+        : try weights.convolutionWithoutBias("\(index)", width, width)
       layers.append(.convolution(conv, .none, enlargement: isLast ? 1 : config.enlargement))
       index += 1
     }
