@@ -80,10 +80,11 @@ struct CatalogTests {
           extras: [Number]            More numbers
 
         parameters:
-          steps: int, 1 to 100 (3)                                 Steps
-          seed: seed (0 to 18446744073709551615, or `random`) (0)  Seed of the noise
-          prompt: string ("")                                      What to draw
-          method: one of `plain`, `fancy` (plain)                  How
+          steps: int, 1 to 100 (3)                 Steps
+          seed: seed (0 to 18446744073709551615, or `random`) (0)
+                                                   Seed of the noise
+          prompt: string ("")                      What to draw
+          method: one of `plain`, `fancy` (plain)  How
 
         outputs:
           number: Number  The number

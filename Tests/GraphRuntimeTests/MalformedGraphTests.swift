@@ -162,8 +162,11 @@ struct MalformedGraphTests {
     ("version: 1", "version: 1\nversion: 1"), ("version: 1", "- version: 1"),
   ]
 
+  /// One folder of model files for all broken graphs.
+  private static let harness = Result { try Harness() }
+
   private func check(_ bytes: [UInt8], _ what: String) throws {
-    let harness = try Harness()
+    let harness = try Self.harness.get()
     let request = GraphRequest(path: harness.folder.path + "/graph.yaml", contents: bytes)
     do {
       _ = try GraphValidator(catalog: harness.catalog, environment: harness.environment)

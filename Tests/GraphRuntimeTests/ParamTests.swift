@@ -97,7 +97,7 @@ struct ParamTests {
            = got: string "yes"
            = hint: write `true`
 
-        <command line>:5:13: error[out-of-range]: the value of parameter `color` is out of range
+        <command line>:5:13: error[out-of-range]: the value of parameter `color` is none of its choices
          5 | --set color=gren
            |             ^^^^
            = expected: one of `red`, `green`

@@ -212,17 +212,21 @@ private struct Excerpt {
   static let width = 100
 
   init(line full: Substring, range: SourceRange) {
-    // Control characters would move the caret or the cursor.
-    let scalars = full.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }
-    let column = max(0, min(range.start.column - 1, scalars.count))
-    let endColumn =
-      range.end.line == range.start.line ? range.end.column - 1 : scalars.count
+    // A line may be as long as the file, so only what is shown is copied.
+    let scalars = full.unicodeScalars
+    let count = scalars.count
+    let column = max(0, min(range.start.column - 1, count))
+    let endColumn = range.end.line == range.start.line ? range.end.column - 1 : count
     var first = 0
-    if scalars.count > Self.width, column > Self.width / 2 { first = column - Self.width / 2 }
-    let last = min(scalars.count, first + Self.width)
-    var shown = String(String.UnicodeScalarView(scalars[first..<last]))
+    if count > Self.width, column > Self.width / 2 { first = column - Self.width / 2 }
+    let last = min(count, first + Self.width)
+    // Control characters would move the caret or the cursor.
+    let visible = scalars.dropFirst(first).prefix(last - first).map {
+      $0.properties.generalCategory == .control ? " " : $0
+    }
+    var shown = String(String.UnicodeScalarView(visible))
     if first > 0 { shown = "..." + shown }
-    if last < scalars.count { shown += "..." }
+    if last < count { shown += "..." }
     let indent = column - first + (first > 0 ? 3 : 0)
     let length = max(1, min(endColumn, last) - column)
     line = shown

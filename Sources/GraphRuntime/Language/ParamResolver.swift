@@ -216,7 +216,10 @@ struct ParamResolver {
   private mutating func mismatch(
     _ error: ValueMismatch, _ given: Given, _ declaration: GraphDocument.ParamDeclaration
   ) -> Literal? {
-    let what = error.isOutOfRange ? "is out of range" : "has the wrong type"
+    let isWord = error.got.hasPrefix("string ")
+    let what =
+      !error.isOutOfRange
+      ? "has the wrong type" : isWord ? "is none of its choices" : "is out of range"
     collector.error(
       error.isOutOfRange ? .outOfRange : .wrongType,
       "the value of parameter `\(declaration.name.text)` \(what)", at: given.origin.range,

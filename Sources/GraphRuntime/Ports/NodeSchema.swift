@@ -81,15 +81,24 @@ extension FamilyRule {
 }
 
 extension NodeSchema {
+  /// The widest left column of a page.
+  private static let columnLimit = 44
+
   /// The declaration as a page of text: what `resgraph node NAME` prints.
   public var documentation: String {
     var lines = ["\(name) (version \(version), \(resources.rawValue))", "", summary, ""]
     func section(_ title: String, _ rows: [(String, String)]) {
       guard !rows.isEmpty else { return }
       lines.append("\(title):")
-      let width = rows.map(\.0.count).max() ?? 0
+      // A long list of choices must not push all summaries off the screen.
+      let width = rows.map(\.0.count).filter { $0 <= Self.columnLimit }.max() ?? 0
       for (left, right) in rows {
-        lines.append("  " + left + String(repeating: " ", count: width - left.count) + "  " + right)
+        if left.count <= width {
+          lines.append("  " + left + String(repeating: " ", count: width - left.count + 2) + right)
+        } else {
+          lines.append("  " + left)
+          lines.append(String(repeating: " ", count: width + 4) + right)
+        }
       }
       lines.append("")
     }

@@ -194,7 +194,14 @@ extension Param: AnyParam {
   }
 
   func bind(_ literal: Literal, paths: any PathResolving) throws {
-    let converted = try Value(literal: literal, paths: paths)
+    let converted: Value
+    do {
+      converted = try Value(literal: literal, paths: paths)
+    } catch var mismatch as ValueMismatch {
+      // A word where words are taken is of the right type, and the wrong word.
+      if case .string = literal, kind.hasChoices { mismatch.isOutOfRange = true }
+      throw mismatch
+    }
     try limits.check(literal)
     wrappedValue = converted
   }

@@ -39,6 +39,15 @@ public indirect enum ParamKind: Sendable, Hashable {
     }
   }
 
+  /// Whether words are among what is taken.
+  var hasChoices: Bool {
+    switch self {
+    case .choice: true
+    case .either(let kinds): kinds.contains(where: \.hasChoices)
+    default: false
+    }
+  }
+
   /// The names of the port types that may feed a parameter of this kind.
   public var portTypeNames: [String] {
     switch self {

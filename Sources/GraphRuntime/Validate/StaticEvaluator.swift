@@ -176,7 +176,8 @@ struct StaticEvaluator {
     if mismatch.isMissingFile {
       (what, code) = ("names a file that does not exist", .missingFile)
     } else if mismatch.isOutOfRange {
-      (what, code) = ("is out of range", .outOfRange)
+      let isWord = mismatch.got.hasPrefix("string ")
+      (what, code) = (isWord ? "is none of its choices" : "is out of range", .outOfRange)
     } else {
       (what, code) = ("has the wrong type", .wrongType)
     }
