@@ -2,7 +2,7 @@
 """Times resgraph, torch (diffusers) and OpenVINO on the same random weights, turn by turn.
 
 usage: compare_peers.py [--bench PATH] [--work FOLDER] [--threads N] [--rounds N] [--peers torch,openvino] CASE...
-cases: unet512 unet512b1 unet768x512 unet768 vae512 vae768 clip     (default: unet512 vae512 clip)
+cases: unet512 unet512b1 unet768x512 unet768 vae512 vae768 clip unet256 vae256     (default: unet512 vae512 clip)
 
 The weights are Stable Diffusion 1.5's architecture with seeded random values, written once as a diffusers folder under
 --work (about 4 GB, default: the system's temporary folder). Each engine lives in a process of its own and waits while
@@ -14,7 +14,8 @@ import argparse, json, os, statistics, subprocess, sys, tempfile, time
 from pathlib import Path
 
 SIZES = {"unet512": (512, 512, 2), "unet512b1": (512, 512, 1), "unet768x512": (768, 512, 2), "unet768": (768, 768, 2),
-         "vae512": (512, 512, 1), "vae768": (768, 768, 1), "clip": (512, 512, 2)}
+         "vae512": (512, 512, 1), "vae768": (768, 768, 1), "clip": (512, 512, 2),
+         "unet256": (256, 256, 2), "vae256": (256, 256, 1)}
 
 
 def log(*words):

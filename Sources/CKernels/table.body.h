@@ -10,6 +10,8 @@ CK_DECLARE(void, ck_gemm_f32, const ck_gemm *problem, long row_begin, long row_e
            float *scratch);
 CK_DECLARE(size_t, ck_winograd_input_floats, long tiles, long channels);
 CK_DECLARE(void, ck_winograd_input, const ck_winograd *problem, long tile_begin, long tile_end);
+CK_DECLARE(size_t, ck_winograd_weight_floats, long channels);
+CK_DECLARE(void, ck_winograd_weights, const ck_winograd *problem, long panel, float *out);
 CK_DECLARE(size_t, ck_winograd_scratch_floats, long tiles, long channels);
 CK_DECLARE(void, ck_winograd_output, const ck_winograd *problem, long tile_begin, long tile_end, long panel,
            float *scratch);
@@ -44,6 +46,8 @@ static const ck_kernels kernels = {
     .gemm = CK_NAME(ck_gemm_f32),
     .winograd_input_floats = CK_NAME(ck_winograd_input_floats),
     .winograd_input = CK_NAME(ck_winograd_input),
+    .winograd_weight_floats = CK_NAME(ck_winograd_weight_floats),
+    .winograd_weights = CK_NAME(ck_winograd_weights),
     .winograd_scratch_floats = CK_NAME(ck_winograd_scratch_floats),
     .winograd_output = CK_NAME(ck_winograd_output),
     .conv_narrow = CK_NAME(ck_conv_narrow),

@@ -62,6 +62,8 @@ struct ConvCase: Sendable, CustomTestStringConvertible {
     ConvCase(inputs: 16, outputs: 5, height: 11, width: 8, padding: .none),
     ConvCase(inputs: 18, padding: Padding(top: 0, left: 2, bottom: 1, right: 0)),
     ConvCase(batch: 2, inputs: 16, outputs: 4, height: 67, width: 70, plain: true),
+    // Enough tiles for tasks that work alone.
+    ConvCase(inputs: 18, outputs: 20, height: 181, width: 179, plain: true),
   ]
 
   @Test(arguments: runnableKernels, winogradCases)
@@ -111,19 +113,19 @@ struct ConvCase: Sendable, CustomTestStringConvertible {
   /// Groups and splits of tiles may not change a bit: a batch gives what its samples give alone.
   @Test(arguments: runnableKernels)
   func bitsDoNotDependOnTheBatch(_ kernels: KernelSet) {
-    let both = ConvCase(batch: 2, inputs: 40, outputs: 70, height: 44, width: 52, plain: true)
+    let both = ConvCase(batch: 2, inputs: 40, outputs: 70, height: 80, width: 84, plain: true)
     let parameters = both.parameters
-    let x = noise([2, 40, 44, 52], seed: 6).channelsLast()
+    let x = noise([2, 40, 80, 84], seed: 6).channelsLast()
     func run(_ batch: Int, _ input: UnsafePointer<Float>) -> [Float] {
       var conv = both
       conv.batch = batch
       let problem = conv.problem
-      return Tensor(shape: [batch * 44 * 52 * 70]) { output in
+      return Tensor(shape: [batch * 80 * 84 * 70]) { output in
         WinogradConv(parameters, kernels: kernels).run(
           ConvCall(problem: problem, input: input, residual: nil, perChannel: nil, output: output))
       }.floats()
     }
-    let second = withTensors(x) { run(1, x.base + 40 * 44 * 52) }
+    let second = withTensors(x) { run(1, x.base + 40 * 80 * 84) }
     let whole = withTensors(x) { run(2, x.base) }
     #expect(Array(whole.suffix(second.count)) == second)
   }

@@ -80,7 +80,8 @@ typedef struct {
   float *out;           // [samples][out_height][out_width][out_channels]
   ck_epilogue epilogue; // rows_per_sample is out_height * out_width
   long tile_begin, tile_end;  // the group: tiles in the order (sample, tile row, tile column)
-  float *transformed;   // input tiles of the group, ck_winograd_input_floats long, shared by all output channels
+  float *transformed;   // input tiles of the group, winograd_input_floats long, shared by all output channels
+  const float *_Nullable prepared;  // transformed weights of all panels; null to transform them where they are used
 } ck_winograd;
 
 /// Attention over tokens whose heads lie side by side: row r of head h begins at r * stride + h * head_size.
@@ -122,6 +123,10 @@ typedef struct {
   size_t (*_Nonnull winograd_input_floats)(long tiles, long channels);
   /// Transforms the group's tiles [tile_begin, tile_end), counted from the start of the group.
   void (*_Nonnull winograd_input)(const ck_winograd *problem, long tile_begin, long tile_end);
+  /// Floats of one panel's transformed weights.
+  size_t (*_Nonnull winograd_weight_floats)(long channels);
+  /// Transforms one panel into its place in an array of all panels.
+  void (*_Nonnull winograd_weights)(const ck_winograd *problem, long panel, float *out);
   size_t (*_Nonnull winograd_scratch_floats)(long tiles, long channels);
   /// Products and output of tiles [tile_begin, tile_end) of the group for one panel of output channels.
   void (*_Nonnull winograd_output)(const ck_winograd *problem, long tile_begin, long tile_end, long panel, float *scratch);

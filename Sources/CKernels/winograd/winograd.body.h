@@ -145,6 +145,24 @@ static void transform_weights(const ck_winograd *w, long panel, int vectors, lon
     }
 }
 
+/// Floats of one transformed block of one panel.
+CK_INLINE long weight_block_floats(long channels) {
+  const long longest = (channels + depth_blocks(channels) - 1) / depth_blocks(channels);
+  return 36 * odd_lines(CK_PANEL * longest);
+}
+
+size_t CK_NAME(ck_winograd_weight_floats)(long channels) {
+  return (size_t)(depth_blocks(channels) * weight_block_floats(channels));
+}
+
+void CK_NAME(ck_winograd_weights)(const ck_winograd *w, long panel, float *out) {
+  const long channels = w->input.channels, blocks = depth_blocks(channels);
+  const int vectors = panel_vectors(w->out_channels, false, panel);
+  for (long block = 0; block < blocks; block++)
+    transform_weights(w, panel, vectors, depth_begin(channels, block), depth_begin(channels, block + 1),
+                      out + (panel * blocks + block) * weight_block_floats(channels));
+}
+
 // MARK: - Output
 
 CK_INLINE void output_step(const vf m[6], vf out[4]) {
@@ -186,8 +204,7 @@ static void output_tile(const ck_winograd *w, const float *sums, long position, 
 }
 
 size_t CK_NAME(ck_winograd_scratch_floats)(long tiles, long channels) {
-  const long longest = (channels + depth_blocks(channels) - 1) / depth_blocks(channels);
-  return (size_t)(36 * (odd_lines(CK_PANEL * tiles) + odd_lines(CK_PANEL * longest)));
+  return (size_t)(36 * odd_lines(CK_PANEL * tiles) + weight_block_floats(channels));
 }
 
 void CK_NAME(ck_winograd_output)(const ck_winograd *w, long tile_begin, long tile_end, long panel, float *scratch) {
@@ -195,10 +212,14 @@ void CK_NAME(ck_winograd_output)(const ck_winograd *w, long tile_begin, long til
   const long shared = positions_per_row(channels), stride = input_rows(group);
   const long block_floats = rows_per_tile(channels) * stride * CK_LDA, position = odd_lines(tiles * CK_PANEL);
   const int vectors = panel_vectors(w->out_channels, false, panel);
-  float *sums = scratch, *weights = sums + 36 * position;
+  float *sums = scratch, *own_weights = sums + 36 * position;
   for (long block = 0; block < depth_blocks(channels); block++) {
     const long begin = depth_begin(channels, block), end = depth_begin(channels, block + 1), depth = end - begin;
-    transform_weights(w, panel, vectors, begin, end, weights);
+    const float *weights = own_weights;
+    if (w->prepared)
+      weights = w->prepared + (panel * depth_blocks(channels) + block) * weight_block_floats(channels);
+    else
+      transform_weights(w, panel, vectors, begin, end, own_weights);
     for (long i = 0; i < 36; i++) {
       const float *left = w->transformed + block * block_floats + (i / shared * stride + tile_begin) * CK_LDA;
       micro_strips(tiles, vectors, depth, left + i % shared * depth, weights + i * odd_lines(depth * vectors * CK_LANES),
