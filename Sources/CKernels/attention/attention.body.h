@@ -67,7 +67,7 @@ CK_INLINE float soften(float *scores, long valid, long count, softmax_state *sta
   const float maximum = block_maximum > state->maximum ? block_maximum : state->maximum;
   vf sum = vsplat(0.0f);
   for (long i = 0; i < padded; i += CK_LANES) {
-    const vf weight = vexp(vload(scores + i) - maximum);
+    const vf weight = vexp_of_negative(vload(scores + i) - maximum);
     sum += weight;
     vstore(scores + i, weight);
   }

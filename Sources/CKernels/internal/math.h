@@ -9,11 +9,9 @@ CK_INLINE vf vclamp(vf x, float low, float high) {
   return vsplat(high) < x ? vsplat(high) : x;
 }
 
-/// e^x to about 1.5 ulp for x <= 88; 0 below -87.3 (results that would be subnormal), as softmax and SiLU want it.
-CK_INLINE vf vexp(vf x) {
+/// e^x for -87.3 <= x <= 88.3 to about 1.5 ulp; NaN stays NaN.
+CK_INLINE vf vexp_within(vf x) {
   const float shift = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer held in the low bits
-  const vi tiny = x < vsplat(-87.3f);
-  x = vclamp(x, -87.3f, 88.3f);
   const vf shifted = x * 1.44269504f + shift;
   const vf n = shifted - shift;
   vf r = x - n * 0.693359375f;
@@ -23,9 +21,17 @@ CK_INLINE vf vexp(vf x) {
   p = p * r + 0.1666652113199234f;
   p = p * r + 0.4999999403953552f;
   p = p * (r * r) + r + 1.0f;
-  const vf power = vfloats((vbits(shifted) + (127 - 0x4b400000)) << 23);  // 2^n
-  return vselect(tiny, vsplat(0.0f), p * power);
+  return p * vfloats((vbits(shifted) + (127 - 0x4b400000)) << 23);  // 2^n
 }
+
+/// e^x to about 1.5 ulp for x <= 88; 0 below -87.3 (results that would be subnormal), as softmax and SiLU want it.
+CK_INLINE vf vexp(vf x) {
+  const vi tiny = x < vsplat(-87.3f);
+  return vselect(tiny, vsplat(0.0f), vexp_within(vclamp(x, -87.3f, 88.3f)));
+}
+
+/// e^x for x <= 0, where e^-87 is as good as 0.
+CK_INLINE vf vexp_of_negative(vf x) { return vexp_within(vsplat(-87.3f) > x ? vsplat(-87.3f) : x); }
 
 /// x times the normal distribution's mass below x, from the mass beyond |x|: exp(-x^2 / 2) t P(t), t = 1 / (1 + c |x|).
 /// Relative error below 1e-6 even where the result is tiny, which x (1 + erf) / 2 would lose by cancellation.

@@ -57,7 +57,7 @@ CK_INLINE vf vfloats(vi v) {
   memcpy(&r, &v, sizeof r);
   return r;
 }
-CK_INLINE vf vselect(vi mask, vf yes, vf no) { return vfloats((mask & vbits(yes)) | (~mask & vbits(no))); }
+CK_INLINE vf vselect(vi mask, vf yes, vf no) { return mask ? yes : no; }
 CK_INLINE vf vmax(vf a, vf b) { return a > b ? a : b; }
 CK_INLINE vf vmin(vf a, vf b) { return a < b ? a : b; }
 
@@ -77,20 +77,34 @@ CK_INLINE void vstore_part(float *p, vf v, long n) {
   vstore(lanes, v);
   for (long i = 0; i < n; i++) p[i] = lanes[i];
 }
-/// Lanes added in a fixed tree, so that every instruction set's own sum is repeatable.
+typedef float v8 __attribute__((ext_vector_type(8)));
+typedef float v4 __attribute__((ext_vector_type(4)));
+typedef float v2 __attribute__((ext_vector_type(2)));
+
+/// Lanes added in a fixed tree of halves, so that every instruction set's own sum is repeatable.
 CK_INLINE float vsum(vf v) {
-  float lanes[CK_LANES];
-  vstore(lanes, v);
-  for (int width = CK_LANES / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; i++) lanes[i] += lanes[i + width];
-  return lanes[0];
+#if CK_LANES == 16
+  const v8 eight = v.lo + v.hi;
+  const v4 four = eight.lo + eight.hi;
+#elif CK_LANES == 8
+  const v4 four = v.lo + v.hi;
+#else
+  const v4 four = v;
+#endif
+  const v2 two = four.lo + four.hi;
+  return two.x + two.y;
 }
 CK_INLINE float vmaximum(vf v) {
-  float lanes[CK_LANES];
-  vstore(lanes, v);
-  for (int width = CK_LANES / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; i++) lanes[i] = lanes[i] > lanes[i + width] ? lanes[i] : lanes[i + width];
-  return lanes[0];
+#if CK_LANES == 16
+  const v8 eight = v.lo > v.hi ? v.lo : v.hi;
+  const v4 four = eight.lo > eight.hi ? eight.lo : eight.hi;
+#elif CK_LANES == 8
+  const v4 four = v.lo > v.hi ? v.lo : v.hi;
+#else
+  const v4 four = v;
+#endif
+  const v2 two = four.lo > four.hi ? four.lo : four.hi;
+  return two.x > two.y ? two.x : two.y;
 }
 
 /// One vector of stored weights as float32.
