@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 from pathlib import Path
 
@@ -35,6 +36,14 @@ def restore_prefix(folder: Path, prefix: str) -> None:
     save_file(named, path, metadata={"format": "pt"})
 
 
+def forget_origin(folder: Path) -> None:
+    """Drops the path of the checkpoint from every configuration."""
+    for path in folder.glob("*/config.json"):
+        config = json.loads(path.read_text(encoding="utf-8"))
+        config.pop("_name_or_path", None)
+        path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     """Writes model_index.json and one folder per part."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -50,6 +59,7 @@ def main() -> None:
     pipe.to(torch.float16).save_pretrained(args.out, safe_serialization=True)
     out = Path(args.out)
     restore_prefix(out / "text_encoder", "text_model.")
+    forget_origin(out)
     for name in ("vocab.json", "merges.txt"):
         shutil.copy(Path(args.tokenizer) / name, out / "tokenizer" / name)
     for path in out.rglob("*.safetensors"):
