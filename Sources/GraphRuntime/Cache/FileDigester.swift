@@ -76,10 +76,23 @@ struct FileStatus: Equatable, Sendable {
 
 /// Plain reading of files and folders.
 enum FileReader {
-  /// Hashes a file in pieces.
-  static func sha256(_ path: String) throws -> SHA256.Digest {
+  /// Opens for reading; a pipe that nobody writes to would block for ever, so only those of `/dev`
+  /// are taken: standard input and a shell's `<(…)`.
+  private static func openForReading(_ path: String) throws -> Int32 {
+    if !path.hasPrefix("/dev/"), isPipe(path) { throw FileError("open", path, code: EINVAL) }
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw FileError("open", path, code: errno) }
+    return descriptor
+  }
+
+  private static func isPipe(_ path: String) -> Bool {
+    var info = stat()
+    return stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFIFO
+  }
+
+  /// Hashes a file in pieces.
+  static func sha256(_ path: String) throws -> SHA256.Digest {
+    let descriptor = try openForReading(path)
     defer { close(descriptor) }
     var hash = SHA256()
     var buffer = [UInt8](repeating: 0, count: 1 << 20)
@@ -110,8 +123,7 @@ enum FileReader {
 
   /// Reads a whole file, refusing one that is larger than the limit.
   static func bytes(_ path: String, limit: Int) throws -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw FileError("open", path, code: errno) }
+    let descriptor = try openForReading(path)
     defer { close(descriptor) }
     var result: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 16)

@@ -68,3 +68,15 @@ public struct RunCancelled: ExitStatusError, Hashable {
   /// The exit code of the reason.
   public var exitStatus: ExitStatus { reason.exitStatus }
 }
+
+extension RunCancelled: CustomStringConvertible {
+  /// The reason in a word or two.
+  public var description: String {
+    switch reason {
+    case .interrupt: "interrupted"
+    case .terminate: "terminated"
+    case .timeLimit: "the time limit is reached"
+    case .failure: "stopped: another node failed"
+    }
+  }
+}

@@ -9,15 +9,15 @@ import Weights
 public struct ProvenanceRecord: Sendable {
   /// The text that a picture carries.
   public let text: String
-  /// The folder that the graph's relative paths started from, as the user wrote it; nil when the
-  /// text does not say.
+  /// The folder that the graph's relative paths started from, relative to the picture's own folder,
+  /// so that both can be moved together; nil when the text does not say.
   public let folder: String?
 
   /// Describes the making of a graph's outputs; reads every file that the graph names once.
   ///
   /// - Parameters:
   ///   - graph: The graph that ran.
-  ///   - folder: The folder that its relative paths start from, as the user wrote it.
+  ///   - folder: The folder that its relative paths start from, relative to the picture's folder.
   ///   - version: The engine's version.
   /// - Throws: `FileError` when a file cannot be read any more.
   public init(_ graph: ValidatedGraph, folder: String, version: String) throws {

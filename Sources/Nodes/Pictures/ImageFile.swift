@@ -95,7 +95,20 @@ enum ImageFile {
     return data.isEmpty ? "empty" : nil
   }
 
+  /// Whether a path names a file that ends, not a folder, a pipe or a device.
+  ///
+  /// - Parameter path: The path.
+  /// - Returns: False also when there is nothing.
+  static func isRegular(path: String) -> Bool {
+    let attributes = try? FileManager.default.attributesOfItem(
+      atPath: URL(filePath: path).resolvingSymlinksInPath().path(percentEncoded: false))
+    return attributes?[.type] as? FileAttributeType == .typeRegular
+  }
+
   private static func contents(path: String) throws -> [UInt8] {
+    guard isRegular(path: path) else {
+      throw ImageError.fileAccess(path: path, reason: "not a regular file")
+    }
     do {
       let handle = try FileHandle(forReadingFrom: URL(filePath: path))
       defer { try? handle.close() }

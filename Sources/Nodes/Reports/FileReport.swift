@@ -13,7 +13,8 @@ public struct FileReport: Sendable {
   /// - Parameter path: A weight file, a model's folder, or a picture.
   /// - Throws: `WeightError` or `ImageError` when it cannot be read.
   public init(path: String) throws {
-    let start = FileHandle(forReadingAtPath: path).flatMap { try? $0.read(upToCount: 8) } ?? Data()
+    let handle = ImageFile.isRegular(path: path) ? FileHandle(forReadingAtPath: path) : nil
+    let start = handle.flatMap { try? $0.read(upToCount: 8) } ?? Data()
     if PNGMetadata.isPNG([UInt8](start)) {
       (lines, json) = try Self.picture(path)
     } else {
@@ -22,6 +23,12 @@ public struct FileReport: Sendable {
       json = description.json.canonicalText()
     }
   }
+
+  /// Whether a path names a file that ends, not a folder, a pipe or a device.
+  ///
+  /// - Parameter path: The path.
+  /// - Returns: False also when there is nothing.
+  public static func isRegularFile(_ path: String) -> Bool { ImageFile.isRegular(path: path) }
 
   private static func picture(_ path: String) throws -> ([String], String) {
     let size = try ImageFile.size(path: path)

@@ -36,12 +36,13 @@ struct GraphOptions: ParsableArguments {
   /// The request that the options make, and the folder that the graph's paths start from.
   func request() throws -> (request: GraphRequest, folder: String) {
     let picture = try PictureGraph(path: graph)
-    let own = URL(filePath: graph).deletingLastPathComponent().relativePath
+    let own = URL(filePath: graph).deletingLastPathComponent()
+    let origin = picture?.record.folder.map { own.appending(path: $0).relativePath }
     let request = GraphRequest(
       path: graph, contents: picture.map { Array($0.record.text.utf8) }, sets: sets,
       setFiles: setFiles, paramsFiles: paramsFiles, targets: targets,
-      modelPaths: [picture?.record.folder].compactMap(\.self) + paths.all)
-    return (request, picture?.record.folder ?? own)
+      modelPaths: [origin].compactMap(\.self) + paths.all)
+    return (request, origin ?? own.relativePath)
   }
 }
 
@@ -70,7 +71,9 @@ struct PictureGraph {
   ///
   /// - Throws: `NodeError` when the PNG carries no graph.
   init?(path: String) throws {
-    guard let handle = FileHandle(forReadingAtPath: path) else { return nil }
+    guard FileReport.isRegularFile(path), let handle = FileHandle(forReadingAtPath: path) else {
+      return nil
+    }
     defer { try? handle.close() }
     guard let start = try? handle.read(upToCount: 8), PNGMetadata.isPNG([UInt8](start)) else {
       return nil

@@ -63,6 +63,7 @@ struct RunCommand: ParsableCommand {
       })
     let summary = try executor.run(plan)
     if json { try JSONOutput.print(RunReport(plan, summary)) }
+    try Terminal.checkResults()
   }
 }
 
@@ -76,14 +77,14 @@ private struct RunReport: Encodable {
   let schemaVersion = 1
   let graph: String
   let outputs: [Output]
-  let params: [String: String]
+  let params: [String: ParamReport]
   let seconds: Double
   let peakTensorBytes: Int
 
   init(_ plan: Plan, _ summary: RunSummary) {
     graph = plan.graph.name
     outputs = summary.outputs.map { Output(name: $0.name, paths: $0.paths) }
-    params = plan.graph.paramValues.mapValues(\.description)
+    params = plan.graph.paramValues.mapValues(ParamReport.init)
     seconds = summary.seconds
     peakTensorBytes = Engine.peakTensorBytes
   }
@@ -95,6 +96,24 @@ private struct RunReport: Encodable {
     case params
     case seconds
     case peakTensorBytes = "peak_tensor_bytes"
+  }
+}
+
+/// A parameter's value in JSON's own types.
+private struct ParamReport: Encodable {
+  let value: Literal
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    switch value {
+    case .null: try container.encodeNil()
+    case .bool(let value): try container.encode(value)
+    case .int(let value): try container.encode(value)
+    case .float(let number) where number.isFinite: try container.encode(number)
+    case .float: try container.encode(value.description)
+    case .string(let value): try container.encode(value)
+    case .list(let items): try container.encode(items.map(ParamReport.init))
+    }
   }
 }
 
@@ -128,7 +147,8 @@ private final class FileSink: OutputSink {
     return try record.withLock { known in
       if let known { return known }
       let made = try ProvenanceRecord(
-        graph, folder: origin, version: "resgraph \(EngineVersion.text)"
+        graph, folder: RelativePath.from(folder, to: origin),
+        version: "resgraph \(EngineVersion.text)"
       ).text
       known = made
       return made

@@ -34,19 +34,10 @@ struct CommandFailure {
   private func say(_ status: ExitStatus) {
     switch error {
     case let diagnostics as Diagnostics: Terminal.raw(DiagnosticText.render(diagnostics))
-    case let stop as RunCancelled: Terminal.message(Self.text(of: stop))
+    case let stop as RunCancelled: Terminal.message(stop.description)
     default:
       let label = status == .internalError ? "internal error" : "error"
       Terminal.message(Terminal.coloured("\(label): ", .red) + String(describing: error))
-    }
-  }
-
-  private static func text(of stop: RunCancelled) -> String {
-    switch stop.reason {
-    case .interrupt: "interrupted"
-    case .terminate: "terminated"
-    case .timeLimit: "the time limit is reached"
-    case .failure: "stopped: another node failed"
     }
   }
 }

@@ -28,5 +28,7 @@ enum Interruption {
     pthread_sigmask(SIG_UNBLOCK, &stops, nil)
     // A closed pipe is an error of writing, not a reason to die.
     signal(SIGPIPE, SIG_IGN)
+    // So is a file that outgrows the user's limit.
+    signal(SIGXFSZ, SIG_IGN)
   }
 }

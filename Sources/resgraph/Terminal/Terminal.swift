@@ -1,4 +1,6 @@
 import Foundation
+import GraphRuntime
+import Synchronization
 
 /// The two streams of the program: results on standard output, everything else on standard error.
 enum Terminal {
@@ -14,13 +16,25 @@ enum Terminal {
   }
 
   /// Writes a line to standard output.
-  static func result(_ line: String) { write(line + "\n", to: 1) }
+  static func result(_ line: String) {
+    if !write(line + "\n", to: 1) { lostResult.store(errno, ordering: .relaxed) }
+  }
+
+  /// Throws when a result could not be written, as to a full disk.
+  static func checkResults() throws {
+    let code = lostResult.load(ordering: .relaxed)
+    // A reader that has gone, as `head` does, has seen what it wanted.
+    if code != 0, code != EPIPE { throw FileError("write", "standard output", code: code) }
+  }
+
+  /// The error of the last result that was not written; 0 for none.
+  private static let lostResult = Atomic<Int32>(0)
 
   /// Writes a line to standard error.
-  static func message(_ line: String) { write(line + "\n", to: 2) }
+  static func message(_ line: String) { _ = write(line + "\n", to: 2) }
 
   /// Writes text to standard error as it is.
-  static func raw(_ text: String) { write(text, to: 2) }
+  static func raw(_ text: String) { _ = write(text, to: 2) }
 
   /// The text in a colour, where colours are used.
   static func coloured(_ text: String, _ colour: Colour) -> String {
@@ -38,13 +52,15 @@ enum Terminal {
   /// A variable of the environment.
   static func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
-  private static func write(_ text: String, to descriptor: Int32) {
+  /// Whether all of the text was written.
+  private static func write(_ text: String, to descriptor: Int32) -> Bool {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
       let count = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR { continue }
-      guard count > 0 else { return }
+      guard count > 0 else { return false }
       bytes = bytes.dropFirst(count)
     }
+    return true
   }
 }
