@@ -2,6 +2,8 @@
 public enum WeightError: Error, Sendable, Equatable {
   /// No file or folder at `path`.
   case fileMissing(path: String)
+  /// The folder `path` lacks a file that it must have.
+  case partMissing(path: String, reason: String)
   /// The system refused to read `path`.
   case fileUnreadable(path: String, reason: String)
   /// `path` is a folder, device, pipe or socket where a file is needed.
@@ -42,6 +44,7 @@ extension WeightError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .fileMissing(let path): return "\(path): no such file or folder"
+    case .partMissing(let path, let reason): return "\(path): \(reason)"
     case .fileUnreadable(let path, let reason): return "\(path): cannot be read: \(reason)"
     case .notARegularFile(let path): return "\(path): is not a regular file"
     case .lfsPointer(let path):
@@ -78,6 +81,16 @@ extension WeightError: CustomStringConvertible {
       return "\(adapter): \(target) has no \(listed(keys)): the adapter belongs to another model"
     case .unsupportedAdapter(let adapter, let reason): return "\(adapter): \(reason)"
     default: return "weights error"
+    }
+  }
+}
+
+extension WeightError {
+  /// Whether a file is absent, rather than there and wrong.
+  public var isMissingFile: Bool {
+    switch self {
+    case .fileMissing, .partMissing: true
+    default: false
     }
   }
 }

@@ -1,4 +1,5 @@
 import DiffusionModels
+import TensorRuntime
 import Testing
 import Weights
 
@@ -65,6 +66,32 @@ import Weights
     let unnamed: [JSONValue] = [[], "PNDMScheduler", ["beta_start": 0.1], ["_class_name": 3]]
     for json in unnamed {
       #expect(throws: SamplerError.self) { try SchedulerConfig(json: json) }
+    }
+  }
+
+  /// Rounding may repeat the first timestep; the run has all its steps nevertheless, up to the last.
+  @Test func schedulesThatRepeatTheirStartRunToTheEnd() throws {
+    let config = try SchedulerConfig(json: [
+      "_class_name": "DDIMScheduler", "prediction_type": "v_prediction",
+      "rescale_betas_zero_snr": true, "timestep_spacing": "trailing", "beta_start": 0.00085,
+      "beta_end": 0.012, "beta_schedule": "scaled_linear",
+    ])
+    for kind in [SamplerKind.dpmpp2M, .dpmpp2MSDE, .unipc] {
+      for count in 4...8 {
+        var sampler = try makeSampler(SamplerOptions(kind: kind, schedule: .beta), config: config)
+        try sampler.setTimesteps(count)
+        #expect(sampler.timesteps[0] == sampler.timesteps[1])
+        var generator = TorchGenerator(seed: 1)
+        var sample = generator.randn([1, 4, 2, 2])
+        for timestep in sampler.timesteps {
+          sample =
+            sampler.step(
+              modelOutput: sample, timestep: timestep, sample: sample, generator: &generator
+            ).previous
+        }
+        let isFinite = sample.floats().allSatisfy(\.isFinite)
+        #expect(isFinite, "\(kind), \(count) steps")
+      }
     }
   }
 

@@ -233,6 +233,49 @@ struct FolderTests {
     #expect(refusal { _ = try chosen() }?.contains("no weight file") == true)
   }
 
+  @Test("an absent file is named and known as missing")
+  func absentFiles() throws {
+    func missing(_ name: String) throws -> String? {
+      let path = folder.file(name)
+      let aside = folder.file("aside")
+      try FileManager.default.moveItem(atPath: path, toPath: aside)
+      defer { _ = rename(aside, path) }
+      do {
+        _ = try CheckpointLayout.open(path: folder.path)
+        return nil
+      } catch let error as WeightError {
+        return error.isMissingFile ? error.description : nil
+      }
+    }
+    #expect(try missing("unet/config.json")?.contains("unet/config.json") == true)
+    let weights = "unet/diffusion_pytorch_model.safetensors"
+    #expect(try missing(weights)?.contains("no weight file") == true)
+    #expect(try missing("model_index.json")?.contains("model_index.json") == true)
+    // An index that names no scheduler needs none.
+    let scheduler = "scheduler/scheduler_config.json"
+    #expect(try missing(scheduler) == nil)
+    try folder.write(
+      #"{"unet":["diffusers","UNet2DConditionModel"],"scheduler":["diffusers","DDIMScheduler"]}"#,
+      "model_index.json")
+    #expect(try missing(scheduler)?.contains(scheduler) == true)
+
+    try FileManager.default.removeItem(atPath: folder.file(weights))
+    try FileManager.default.createSymbolicLink(
+      atPath: folder.file(weights), withDestinationPath: folder.file("nowhere"))
+    let message = refusal { _ = try CheckpointLayout.open(path: folder.path) }
+    #expect(message?.contains("\(weights): no such file") == true)
+    try FileManager.default.removeItem(atPath: folder.file(weights))
+    try folder.write([0], weights)
+    #expect(throws: WeightError.self) { try CheckpointLayout.open(path: folder.path) }
+    #expect(try missing(scheduler) == nil, "malformed is not missing")
+  }
+
+  @Test("a schedule-less folder has no configuration, not an empty one")
+  func noScheduler() throws {
+    try FileManager.default.removeItem(atPath: folder.file("scheduler"))
+    #expect(try CheckpointLayout.open(path: folder.path).schedulerConfig == .none)
+  }
+
   @Test("a variant that no part has is an error, one that some have falls back with a note")
   func variants() throws {
     #expect(

@@ -232,6 +232,31 @@ struct ResAdapterFileTests {
     #expect(refusal { _ = try adapter.validate(against: base) }?.contains("down_blocks.7") == true)
   }
 
+  @Test("an ordinary LoRA is refused, and what goes beyond a ResAdapter is noted")
+  func ordinaryLoRAs() throws {
+    func pair(_ module: String) -> [String: RawTensor] {
+      [
+        "\(module).lora_down.weight": testTensor([2, 4]),
+        "\(module).lora_up.weight": testTensor([4, 2]),
+      ]
+    }
+    let query = pair("lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q")
+    let text = pair("lora_te_text_model_encoder_layers_0_mlp_fc1")
+    let plain = try folder.write(query, "plain.safetensors")
+    #expect(refusal { _ = try ResAdapterFiles(path: plain) }?.contains("use LoRALoad") == true)
+    try folder.write(query, "plain/pytorch_lora_weights.safetensors")
+    try folder.write(norms, "plain/diffusion_pytorch_model.safetensors")
+    let path = folder.file("plain")
+    #expect(refusal { _ = try ResAdapterFiles(path: path) }?.contains("not a ResAdapter") == true)
+    #expect(try ResAdapterFiles(path: folder.write(kohya, "own.safetensors")).notes.isEmpty)
+    let wide = try folder.write(
+      kohya.merging(query) { $1 }.merging(text) { $1 }, "wide.safetensors")
+    let notes = try ResAdapterFiles(path: wide).notes
+    #expect(notes.count == 2)
+    #expect(notes.first?.contains("attn1_to_q") == true)
+    #expect(notes.last?.contains("text-encoder part is ignored") == true)
+  }
+
   @Test("sizes outside the model card are warned of")
   func ranges() {
     let range = ResAdapterRange.named(by: "models/resadapter_v2_sd1.5")

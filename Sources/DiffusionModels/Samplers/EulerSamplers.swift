@@ -54,8 +54,10 @@ struct SigmaTableRule: Sendable {
     }
     if continuous { timesteps = sigmas.map { Double(0.25 * log(Float($0))) } }
     let final = finalSigma == .zero ? 0 : Double(all[0])
+    let single = timesteps.map { Float($0) }
+    try StepCount.checkNumbers(single)
     return SigmaTable(
-      timesteps: timesteps.map { Float($0) }, sigmas: (sigmas + [final]).map { Float($0) },
+      timesteps: single, sigmas: (sigmas + [final]).map { Float($0) },
       startsAtFullNoise: spacing != .leading)
   }
 

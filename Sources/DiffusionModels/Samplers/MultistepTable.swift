@@ -39,8 +39,10 @@ struct MultistepTableRule: Sendable {
     }
     if finalSigma == .zero { final = 0 }
     // Timesteps become whole by truncation, which only matters where they were not rounded.
+    let whole = timesteps.map { Float($0.rounded(.towardZero)) }
+    try StepCount.checkNumbers(whole)
     return SigmaTable(
-      timesteps: timesteps.map { Float($0.rounded(.towardZero)) },
+      timesteps: whole,
       sigmas: (sigmas + [final]).map { Float($0) })
   }
 

@@ -97,8 +97,11 @@ struct StepCursor: Sendable, Equatable {
 
   /// The entry of the step at `timestep`, finding the first one by its value: the second of equal entries,
   /// as diffusers does, and the last where there is none.
+  ///
+  /// A run that starts at the schedule's first timestep starts at its first entry, however often rounding
+  /// repeats it: from the second, where diffusers fails, it would go past the end.
   mutating func locate(_ timestep: Float, in timesteps: [Float]) -> Int {
-    let found = index ?? begin ?? Self.entry(of: timestep, in: timesteps)
+    let found = index ?? begin ?? Self.start(at: timestep, in: timesteps)
     index = found
     return found
   }
@@ -109,6 +112,10 @@ struct StepCursor: Sendable, Equatable {
     return index ?? begin
   }
 
+  private static func start(at timestep: Float, in timesteps: [Float]) -> Int {
+    timestep == timesteps.first ? 0 : entry(of: timestep, in: timesteps)
+  }
+
   private static func entry(of timestep: Float, in timesteps: [Float]) -> Int {
     let matches = timesteps.indices.filter { timesteps[$0] == timestep }
     return matches.count > 1 ? matches[1] : matches.first ?? timesteps.count - 1
@@ -117,6 +124,14 @@ struct StepCursor: Sendable, Equatable {
 
 /// The rules shared by all samplers about how many steps there can be.
 enum StepCount {
+  /// Refuses schedules with timesteps that are no numbers, which no step could be found by.
+  static func checkNumbers(_ timesteps: [Float]) throws {
+    guard timesteps.allSatisfy(\.isFinite) else {
+      throw SamplerError.badStepCount(
+        count: timesteps.count, reason: "the schedule has timesteps that are not finite")
+    }
+  }
+
   static func check(_ count: Int, trainCount: Int) throws {
     guard count >= 1 else {
       throw SamplerError.badStepCount(count: count, reason: "at least one is needed")

@@ -21,6 +21,7 @@ struct ResAdapterLoad: NodeType {
 
   mutating func run(_ context: NodeContext) throws {
     let files = try ResAdapterFiles(path: path.resolved)
+    for note in files.notes { context.warn("\(path.written): \(note)") }
     adapted = unet
     if let lora = files.lora {
       let overlay = WeightOverlay.lora(lora, path: path.resolved, scale: weight)

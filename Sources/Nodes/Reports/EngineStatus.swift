@@ -1,5 +1,5 @@
 public import GraphRuntime
-import Weights
+public import Weights
 
 /// The exit code of an error that comes from weights or pictures.
 ///
@@ -9,12 +9,24 @@ public func engineStatus(of error: any Error) -> ExitStatus? {
   switch error {
   case let error as WeightError:
     switch error {
-    case .fileMissing: .missingFile
+    case .fileMissing, .partMissing: .missingFile
     case .fileUnreadable, .fileChanged, .writeFailed: .ioError
     default: .invalid
     }
   case let error as ImageError:
     if case .fileAccess = error { .ioError } else { .invalid }
   default: nil
+  }
+}
+
+extension WeightError: ExitStatusError {
+  /// `missingFile` for absent files, `ioError` for unreadable ones, else `nodeFailed`: whether the graph
+  /// is invalid depends on when the error is found.
+  public var exitStatus: ExitStatus {
+    switch engineStatus(of: self) {
+    case .missingFile: .missingFile
+    case .ioError: .ioError
+    default: .nodeFailed
+    }
   }
 }

@@ -12,7 +12,8 @@ public struct CheckpointLayout: Sendable {
   public let path: String
   /// Which adapters fit.
   public let family: ModelFamily
-  /// `scheduler_config.json`, or what the family's repositories have for a single file.
+  /// `scheduler_config.json`, or what the family's repositories have for a single file; nil for a folder
+  /// whose index names no scheduler.
   public let schedulerConfig: JSONValue?
   /// What was chosen other than asked for, as sentences.
   public let notes: [String]
@@ -51,7 +52,7 @@ public struct CheckpointLayout: Sendable {
   private init(folder: String, variant: String?) throws {
     let indexPath = FileSystem.join(folder, "model_index.json")
     guard FileSystem.exists(indexPath) else {
-      throw WeightError.invalidLayout(
+      throw WeightError.partMissing(
         path: folder, reason: "no model_index.json: not a checkpoint in diffusers' layout")
     }
     let index = try JSONValue.read(path: indexPath)
@@ -73,15 +74,22 @@ public struct CheckpointLayout: Sendable {
     if let variant, notes.count == parts.count {
       throw WeightError.invalidLayout(path: folder, reason: "no part has a '\(variant)' variant")
     }
-    let scheduler = FileSystem.join(folder, "scheduler/scheduler_config.json")
     self.path = folder
     family = ModelFamily(
       unetConfig: unet.config, hasSecondTextEncoder: parts[.textEncoder2] != nil)
-    schedulerConfig = FileSystem.exists(scheduler) ? try JSONValue.read(path: scheduler) : nil
+    schedulerConfig = try Self.schedulerConfig(folder, index)
     self.notes = notes
     report = LoadReport()
     self.parts = parts
     self.tokenizers = tokenizers
+  }
+
+  /// The scheduler's configuration: a file that the index names must be there.
+  private static func schedulerConfig(_ folder: String, _ index: JSONValue) throws -> JSONValue? {
+    let path = FileSystem.join(folder, "scheduler/scheduler_config.json")
+    // A nil literal would be JSON's null here.
+    guard has("scheduler", index) || FileSystem.exists(path) else { return .none }
+    return try JSONValue.read(path: path)
   }
 
   /// Whether the index names a part: `["diffusers", "UNet2DConditionModel"]`, and not `[null, null]`.

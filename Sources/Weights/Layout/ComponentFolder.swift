@@ -63,7 +63,7 @@ struct WeightFileChoice {
       return
     }
     let several = present.count > 1 ? "; it has the variants \(listed(present.sorted()))" : ""
-    throw .invalidLayout(
+    throw .partMissing(
       path: folder,
       reason: "no weight file (expected \(Self.stems[0]).safetensors or the like)\(several)")
   }

@@ -141,10 +141,10 @@ public struct LoRAAdapter: Sendable {
     if let name = preferred.first(where: names.contains) { return FileSystem.join(path, name) }
     let files = names.filter { $0.hasSuffix(".safetensors") }
     guard files.count == 1 else {
-      throw .invalidLayout(
-        path: path,
-        reason: files.isEmpty
-          ? "no LoRA file (expected \(preferred[0]))" : "several files: \(listed(files)); name one")
+      if files.isEmpty {
+        throw .partMissing(path: path, reason: "no LoRA file (expected \(preferred[0]))")
+      }
+      throw .invalidLayout(path: path, reason: "several files: \(listed(files)); name one")
     }
     return FileSystem.join(path, files[0])
   }

@@ -30,19 +30,49 @@ public struct ResAdapterFiles: Sendable {
     self.path = path
     guard FileSystem.isDirectory(path) else {
       (lora, norms) = try Self.parts(of: openWeightFile(path))
+      try checkAdaptsSamplers()
       return
     }
     let names = FileSystem.names(in: path)
     let loraName = Self.loraNames.first(where: names.contains)
     let normName = Self.normNames.first(where: names.contains)
     guard loraName != nil || normName != nil else {
-      throw WeightError.invalidLayout(
+      throw WeightError.partMissing(
         path: path,
         reason: "no ResAdapter (expected \(Self.loraNames[0]) and \(Self.normNames[0]); "
           + "the folder has \(listed(names)))")
     }
     lora = try loraName.map { try LoRAAdapter(path: FileSystem.join(path, $0)) }
     norms = try normName.map { try Self.norms(of: openWeightFile(FileSystem.join(path, $0))) }
+    try checkAdaptsSamplers()
+  }
+
+  /// What the LoRA holds other than a ResAdapter does, as sentences.
+  public var notes: [String] {
+    guard let lora else { return [] }
+    var notes: [String] = []
+    let others = lora.modules.filter { $0.component == .unet && !$0.isSamplerConvolution }
+    if !others.isEmpty {
+      notes.append(
+        "adapts \(others.count) more than the sampler convolutions (\(listed(others.map(\.name)))): "
+          + "an ordinary LoRA is usually given to LoRALoad")
+    }
+    if lora.modules.contains(where: { $0.component != .unet }) {
+      notes.append("its text-encoder part is ignored, as a ResAdapter has none")
+    }
+    return notes
+  }
+
+  /// A LoRA of anything else would be taken silently for what it is not.
+  private func checkAdaptsSamplers() throws(WeightError) {
+    // Kinds that are not supported have no modules; they are refused with their name later.
+    guard let lora, lora.unsupportedKinds.isEmpty,
+      !lora.modules.contains(where: \.isSamplerConvolution)
+    else { return }
+    throw .unsupportedAdapter(
+      adapter: lora.path,
+      reason: "adapts no sampler convolution (downsamplers.*.conv, upsamplers.*.conv): "
+        + "this is not a ResAdapter; use LoRALoad")
   }
 
   private static func parts(
@@ -122,6 +152,19 @@ public struct ResAdapterFiles: Sendable {
   /// The identity of the adapter's content.
   public var digest: String {
     get throws { try Digest.fields(["resadapter", lora?.digest ?? "", norms?.digest ?? ""]) }
+  }
+}
+
+extension LoRAAdapter.Module {
+  /// Whether the module is a down- or upsampler's convolution, by diffusers' or the original names.
+  var isSamplerConvolution: Bool {
+    guard component == .unet else { return false }
+    let words = name.split(separator: "_")
+    if words.last == "conv" {
+      return words.contains("downsamplers") || words.contains("upsamplers")
+        || name.hasPrefix("output_blocks_")
+    }
+    return words.last == "op" && name.hasPrefix("input_blocks_")
   }
 }
 

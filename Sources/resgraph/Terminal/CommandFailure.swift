@@ -20,8 +20,9 @@ struct CommandFailure {
   }
 
   private var status: ExitStatus? {
-    if let known = error as? any ExitStatusError { return known.exitStatus }
+    // Outside a run, malformed weights are invalid input.
     if let status = engineStatus(of: error) { return status }
+    if let known = error as? any ExitStatusError { return known.exitStatus }
     return isParsing ? nil : .internalError
   }
 
