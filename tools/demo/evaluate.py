@@ -4,7 +4,8 @@ Pictures made by diffusers from a model folder:
 
     python tools/demo/evaluate.py draw --model models/demo --count 500 --size 128x128 --steps 25
 
-Pictures made by anything else (a folder with `metadata.jsonl`: one {"file_name", "text"} per line):
+Pictures made by anything else (a folder with `metadata.jsonl`: one {"file_name", "text"} per line;
+what `settings.json` says, which draw.py writes, heads the figures):
 
     python tools/demo/evaluate.py folder PICTURES
 
@@ -116,17 +117,24 @@ def run_draw(args) -> dict:
     seconds = time.time() - started
     if args.save:
         save_pictures(args.save, captions, pictures)
-    head = {"size": args.size, "sampler": args.sampler, "steps": args.steps,
-            "guidance": args.guidance, "lora": [Path(p).stem for p in args.lora]}
+    head = {"by": "diffusers", "size": args.size, "sampler": args.sampler, "steps": args.steps,
+            "guidance": args.guidance, "adapters": [Path(p).parent.name for p in args.lora]}
     return head | judge_all(captions, pictures) | {"seconds": round(seconds, 1)}
+
+
+def load_folder(folder: Path) -> tuple[dict, list[str], list[np.ndarray]]:
+    """The settings, captions and pictures that lie in a folder."""
+    rows = [json.loads(line) for line in open(folder / "metadata.jsonl", encoding="utf-8")]
+    pictures = [np.asarray(Image.open(folder / row["file_name"]).convert("RGB")) for row in rows]
+    notes = folder / "settings.json"
+    head = json.loads(notes.read_text(encoding="utf-8")) if notes.exists() else {}
+    return head or {"folder": folder.name}, [row["text"] for row in rows], pictures
 
 
 def run_folder(args) -> dict:
     """Judges pictures that lie in a folder with their captions."""
-    folder = Path(args.folder)
-    rows = [json.loads(line) for line in open(folder / "metadata.jsonl", encoding="utf-8")]
-    pictures = (np.asarray(Image.open(folder / row["file_name"]).convert("RGB")) for row in rows)
-    return {"folder": folder.name} | judge_all([row["text"] for row in rows], pictures)
+    head, captions, pictures = load_folder(Path(args.folder))
+    return head | judge_all(captions, pictures)
 
 
 def main() -> None:

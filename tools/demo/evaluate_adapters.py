@@ -1,8 +1,15 @@
 """What the adapters do: ControlNet, IP-Adapter and style LoRA on held-out scenes.
 
+Judges pictures that draw.py has drawn with resgraph:
+
+    python tools/demo/evaluate_adapters.py control --pictures PICTURES
+
+or draws them with diffusers:
+
     python tools/demo/evaluate_adapters.py control --model models/demo --adapter models/demo/controlnet-canny
     python tools/demo/evaluate_adapters.py ip --model models/demo --adapter models/demo/ip-adapter
-    python tools/demo/evaluate_adapters.py style --model models/demo --adapter models/demo/style-pencil
+    python tools/demo/evaluate_adapters.py style --model models/demo \\
+        --adapter models/demo/style-ember/ember.safetensors
 
 One JSON line each: for `control` the mean overlap of the picture's silhouette with that of the scene
 the edges came from; for `ip` the share that repeats the reference's shapes and colours under an
@@ -18,12 +25,47 @@ import numpy as np
 import torch
 from PIL import Image
 
-from evaluate import SAMPLERS, held_out_scenes, judge_all, make_sampler, save_pictures
+from ember import ember_right
+from evaluate import (SAMPLERS, held_out_scenes, judge_all, load_folder, make_sampler,
+                      save_pictures)
 from judge import verdict
-from pencil import pencil_right
 from reader import read, silhouette
 from render import render
 from train_control import canny
+from vision import REFERENCE
+
+
+def judge_control(scenes, pictures) -> dict:
+    """Overlap of silhouettes with the scenes', and the captions' figures."""
+    overlaps = []
+    for (scene, _), picture in zip(scenes, pictures):
+        height, width, _ = picture.shape
+        a, b = silhouette(render(scene, width, height)), silhouette(picture)
+        overlaps.append((a & b).sum() / max(1, (a | b).sum()))
+    figures = {"iou": round(float(np.mean(overlaps)), 4),
+               "iou_above_0.8": round(float(np.mean(np.array(overlaps) > 0.8)), 4)}
+    return figures | judge_all([text for _, text in scenes], pictures)
+
+
+def judge_ip(scenes, pictures) -> dict:
+    """Shares of pictures that repeat the reference's number, shapes, colours, both, and places."""
+    found = [verdict(scene, read(p)) for (scene, _), p in zip(scenes, pictures)]
+    shares = {k: round(float(np.mean([bool(f[k]) for f in found])), 4) for k in found[0]}
+    alike = [read(p).background == scene.background for (scene, _), p in zip(scenes, pictures)]
+    for n in (1, 2):
+        right = [f["kinds"] for f, (scene, _) in zip(found, scenes) if len(scene.things) == n]
+        shares[f"kinds_{n}"] = round(float(np.mean(right)), 4)
+    return {"pictures": len(scenes)} | shares | {"background": round(float(np.mean(alike)), 4)}
+
+
+def judge_style(scenes, pictures) -> dict:
+    """Shares of pictures in style, and of those that have the right shapes too."""
+    found = [ember_right(scene, p) for (scene, _), p in zip(scenes, pictures)]
+    styled, right = (round(float(np.mean(v)), 4) for v in zip(*found))
+    return {"pictures": len(scenes), "styled": styled, "right": right}
+
+
+JUDGES = {"control": judge_control, "ip": judge_ip, "style": judge_style}
 
 
 def pipeline(args, kind, **parts):
@@ -48,24 +90,18 @@ def call(pipe, args, prompts, seeds, **more) -> list[np.ndarray]:
                      guidance_scale=args.guidance, generator=seeds, output_type="np", **more).images)
 
 
-def run_control(args, scenes) -> tuple[dict, list]:
-    """Mean intersection over union of silhouettes, with the caption and the edges given."""
+def draw_control(args, scenes) -> list[np.ndarray]:
+    """Pictures with the caption and the scene's edges given."""
     from diffusers import ControlNetModel, StableDiffusionControlNetPipeline
     control = ControlNetModel.from_pretrained(args.adapter, torch_dtype=torch.float32)
     pipe = pipeline(args, StableDiffusionControlNetPipeline, controlnet=control)
     width, height = (int(v) for v in args.size.split("x"))
-    pictures, overlaps = [], []
+    pictures = []
     for part, seeds in batches(args, scenes):
         sources = [render(scene, width, height) for scene, _ in part]
         edges = [Image.fromarray(np.repeat(canny(s)[..., None], 3, axis=-1)) for s in sources]
-        drawn = call(pipe, args, [text for _, text in part], seeds, image=edges)
-        for source, picture in zip(sources, drawn):
-            a, b = silhouette(source), silhouette(picture)
-            overlaps.append((a & b).sum() / max(1, (a | b).sum()))
-        pictures += drawn
-    figures = {"iou": round(float(np.mean(overlaps)), 4),
-               "iou_above_0.8": round(float(np.mean(np.array(overlaps) > 0.8)), 4)}
-    return figures | judge_all([text for _, text in scenes], pictures), pictures
+        pictures += call(pipe, args, [text for _, text in part], seeds, image=edges)
+    return pictures
 
 
 def image_embeds(args, part) -> torch.Tensor:
@@ -74,48 +110,49 @@ def image_embeds(args, part) -> torch.Tensor:
     vision = CLIPVisionModelWithProjection.from_pretrained(
         Path(args.adapter) / "image_encoder", torch_dtype=torch.float32)
     prepare = CLIPImageProcessor.from_pretrained(Path(args.adapter) / "image_encoder")
-    references = [Image.fromarray((render(s, 128, 128) * 255 + 0.5).astype(np.uint8)) for s, _ in part]
+    width, height = (int(v) for v in REFERENCE.split("x"))
+    references = [Image.fromarray((render(s, width, height) * 255 + 0.5).astype(np.uint8))
+                  for s, _ in part]
     with torch.no_grad():
         embeds = vision(prepare(references, return_tensors="pt").pixel_values).image_embeds
     return torch.cat([torch.zeros_like(embeds), embeds])[:, None]
 
 
-def run_ip(args, scenes) -> tuple[dict, list]:
-    """Share of pictures that repeat the reference, under an empty prompt."""
+def draw_ip(args, scenes) -> list[np.ndarray]:
+    """Pictures with the scene as reference, under an empty prompt."""
     from diffusers import StableDiffusionPipeline
     pipe = pipeline(args, StableDiffusionPipeline)
     pipe.load_ip_adapter(args.adapter, subfolder="", weight_name="ip-adapter.safetensors",
                          image_encoder_folder="image_encoder")
-    pictures, found = [], []
+    pictures = []
     for part, seeds in batches(args, scenes):
-        drawn = call(pipe, args, [""] * len(part), seeds,
-                     ip_adapter_image_embeds=[image_embeds(args, part)])
-        found += [verdict(scene, read(p)) for (scene, _), p in zip(part, drawn)]
-        pictures += drawn
-    shares = {k: round(float(np.mean([bool(f[k]) for f in found])), 4) for k in found[0]}
-    return {"pictures": len(scenes)} | shares, pictures
+        pictures += call(pipe, args, [""] * len(part), seeds,
+                         ip_adapter_image_embeds=[image_embeds(args, part)])
+    return pictures
 
 
-def run_style(args, scenes) -> tuple[dict, list]:
-    """Share of pencil drawings with the right shapes."""
+def draw_style(args, scenes) -> list[np.ndarray]:
+    """Pictures of the captions with the style's LoRA."""
     from diffusers import StableDiffusionPipeline
-    pipe = pipeline(args, StableDiffusionPipeline)
-    pipe.load_lora_weights(args.adapter, weight_name="pencil.safetensors")
+    pipe, path = pipeline(args, StableDiffusionPipeline), Path(args.adapter)
+    pipe.load_lora_weights(str(path.parent), weight_name=path.name)
     pictures = []
     for part, seeds in batches(args, scenes):
         pictures += call(pipe, args, [text for _, text in part], seeds)
-    right = [pencil_right(scene, read(p), p) for (scene, _), p in zip(scenes, pictures)]
-    return {"pictures": len(scenes), "right": round(float(np.mean(right)), 4)}, pictures
+    return pictures
 
 
-def main() -> None:
-    """Draws with one adapter and prints the figures."""
+DRAWERS = {"control": draw_control, "ip": draw_ip, "style": draw_style}
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    modes = {"control": run_control, "ip": run_ip, "style": run_style}
-    parser.add_argument("mode", choices=tuple(modes))
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--adapter", required=True)
+    parser.add_argument("mode", choices=tuple(JUDGES))
+    parser.add_argument("--pictures", help="folder that draw.py wrote")
+    parser.add_argument("--model")
+    parser.add_argument("--adapter")
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--size", default="128x128")
     parser.add_argument("--sampler", choices=SAMPLERS, default="dpmpp")
@@ -124,16 +161,28 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--batch", type=int, default=50)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--save")
+    parser.add_argument("--save", help="also write the pictures to this folder")
     args = parser.parse_args()
+    if not args.pictures and not (args.model and args.adapter):
+        parser.error("give --pictures, or --model and --adapter")
+    return args
+
+
+def main() -> None:
+    """Draws with one adapter unless pictures are given, and prints the figures."""
+    args = arguments()
     torch.set_num_threads(args.threads)
-    scenes = held_out_scenes(args.count)
-    figures, pictures = modes[args.mode](args, scenes)
+    if args.pictures:
+        head, captions, pictures = load_folder(Path(args.pictures))
+        scenes = held_out_scenes(len(captions))
+    else:
+        head = {"by": "diffusers", "size": args.size, "sampler": args.sampler,
+                "steps": args.steps, "guidance": args.guidance}
+        scenes = held_out_scenes(args.count)
+        pictures = DRAWERS[args.mode](args, scenes)
     if args.save:
         save_pictures(args.save, [text for _, text in scenes], pictures)
-    head = {"adapter": args.mode, "size": args.size, "sampler": args.sampler, "steps": args.steps,
-            "guidance": args.guidance}
-    print(json.dumps(head | figures), flush=True)
+    print(json.dumps({"adapter": args.mode} | head | JUDGES[args.mode](scenes, pictures)), flush=True)
 
 
 if __name__ == "__main__":

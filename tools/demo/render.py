@@ -65,7 +65,8 @@ def coverage(thing: Thing, width: int, height: int,
     return np.clip(0.5 - distance, 0.0, 1.0), x, y
 
 
-def _backdrop(scene: Scene, width: int, height: int) -> np.ndarray:
+def backdrop(scene: Scene, width: int, height: int) -> np.ndarray:
+    """The scene's background alone, softly lit."""
     px, py = grid(width, height)
     u, v = px / width - 0.5, py / height - 0.5
     light = 1.0 + scene.slope[0] * u + scene.slope[1] * v - 0.16 * (u * u + v * v)
@@ -74,7 +75,7 @@ def _backdrop(scene: Scene, width: int, height: int) -> np.ndarray:
 
 def render(scene: Scene, width: int, height: int) -> np.ndarray:
     """The scene as a float32 RGB picture in [0, 1], shape (height, width, 3)."""
-    picture = _backdrop(scene, width, height)
+    picture = backdrop(scene, width, height)
     for thing in scene.things:
         cover, x, y = coverage(thing, width, height)
         shade = 1.0 - 0.13 * np.clip(0.7 * x + y, -1.3, 1.3)

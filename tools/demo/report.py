@@ -12,24 +12,28 @@ HEAD = """# What the demo models draw
 
 Share of pictures that show exactly what the caption asks for: number of objects, shapes, colours,
 relation and place, as read back by `tools/demo/reader.py`, with no stray blot. Captions are held
-out: their seed is used by no training script. Pictures were made with diffusers in float32 from the
-fp16 weights, one seed per caption. Made by `tools/demo/evaluate.py`, `evaluate_adapters.py` and
-`report.py`.
+out: their seed is used by no training script. Picture i has seed i. Where "drawn by" says resgraph,
+`tools/demo/draw.py` drew them, all of a row in one run of one graph; where it says diffusers, they
+were made in float32 from the same fp16 files. Made by `tools/demo/evaluate.py`,
+`evaluate_adapters.py` and `report.py`.
 """
 DRAW = (("size", "size"), ("sampler", "sampler"), ("steps", "steps"), ("guidance", "guidance"),
-        ("LoRA", "lora"), ("pictures", "pictures"), ("right", "right"), ("one object", "right_1"),
-        ("two objects", "right_2"), ("count right", "count"), ("shapes and colours", "kinds"))
+        ("adapters", "adapters"), ("pictures", "pictures"), ("right", "right"),
+        ("one object", "right_1"), ("two objects", "right_2"), ("count right", "count"),
+        ("shapes and colours", "kinds"), ("drawn by", "by"))
+MADE = (("size", "size"), ("sampler", "sampler"), ("steps", "steps"), ("pictures", "pictures"))
 ADAPTERS = {
     "control": ("ControlNet (Canny edges and caption)", (
-        ("size", "size"), ("pictures", "pictures"), ("mean IoU", "iou"),
-        ("IoU above 0.8", "iou_above_0.8"), ("caption right", "right"))),
+        ("mean IoU", "iou"), ("IoU above 0.8", "iou_above_0.8"), ("caption right", "right"))),
     "ip": ("IP-Adapter (reference picture, empty prompt)", (
-        ("size", "size"), ("pictures", "pictures"), ("shapes and colours repeated", "kinds"),
-        ("shapes", "shapes"), ("colours", "colours"), ("count", "count"))),
-    "style": ("Style LoRA (pencil)", (
-        ("size", "size"), ("pictures", "pictures"), ("in style, shapes right", "right"))),
+        ("shapes and colours repeated", "kinds"), ("one object", "kinds_1"),
+        ("two objects", "kinds_2"), ("shapes", "shapes"), ("colours", "colours"),
+        ("count", "count"), ("background", "background"))),
+    "style": ("Style LoRA (embers at night)", (
+        ("in style", "styled"), ("in style, shapes right", "right"))),
 }
-SHARES = {"right", "right_1", "right_2", "count", "kinds", "shapes", "colours", "iou_above_0.8"}
+SHARES = {"right", "right_1", "right_2", "count", "kinds", "kinds_1", "kinds_2", "shapes", "colours",
+          "iou_above_0.8", "styled", "background"}
 
 
 def _cell(row: dict, key: str) -> str:
@@ -59,6 +63,7 @@ def main() -> None:
     for mode, (title, columns) in ADAPTERS.items():
         chosen = [row for row in rows if row.get("adapter") == mode]
         if chosen:
+            columns = (*MADE, *columns, ("drawn by", "by"))
             parts.append(f"## {title}\n\n" + table(chosen, columns))
     Path(sys.argv[2]).write_text("\n".join(parts), encoding="utf-8")
 

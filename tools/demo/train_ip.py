@@ -1,5 +1,9 @@
 """Trains the IP-Adapter: image tokens beside the text tokens in every cross-attention.
 
+The frozen UNet that reads a full caption of the same scene is the teacher: with the reference
+picture and no caption, every cross-attention should give what it gives there, and so should the
+whole UNet.  Such targets carry far less noise than the noise that was added.
+
     python tools/demo/train_ip.py --model models/demo --latents DIR --vision VISION.pt \\
         --state STATE.pt --out models/demo/ip-adapter
 
@@ -10,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,11 +25,13 @@ from safetensors.torch import save_file
 from transformers import CLIPTextModel
 
 from latents import shard_scenes
-from render import render
+from parse import parse
+from scenes import SIZES, Scene, caption
 from text import load_tokenizer, token_ids
-from train_unet import drop_captions, noise_schedule, spread_timesteps, weighted_loss
+from train_unet import noise_schedule, spread_timesteps, weighted_loss
+from train_vision import small
 from training import Run, setup
-from vision import PREPROCESSOR, SIDE, Projection, build_vision, normalised
+from vision import PREPROCESSOR, Projection, build_vision, normalised
 
 
 def adapter_state(unet: UNet2DConditionModel, project: Projection) -> dict:
@@ -51,27 +58,60 @@ def trained_state(unet: UNet2DConditionModel) -> dict[str, torch.Tensor]:
     return {k: v.detach().half().contiguous() for k, v in found.items()}
 
 
-class Pairs:
-    """Latents with small pictures of the same scenes, shard by shard."""
+def full_caption(rng: random.Random, scene: Scene) -> str:
+    """A caption that leaves out neither the background nor a size."""
+    sizes = [next(n for n, (low, high) in SIZES.items() if low <= t.radius <= high)
+             for t in scene.things]
+    while True:
+        text = caption(rng, scene, sizes)
+        if parse(text).background == scene.background:
+            return text
 
-    def __init__(self, folder: str):
-        self.paths = sorted(Path(folder).glob("*.pt"))
+
+class Pairs:
+    """Latents with small pictures and full captions of the same scenes, shard by shard."""
+
+    def __init__(self, folder: str, tokenizer):
+        self.paths, self.tokenizer = sorted(Path(folder).glob("*.pt")), tokenizer
 
     @lru_cache(maxsize=None)
-    def shard(self, number: int) -> tuple[dict, np.ndarray]:
-        """A shard's latents and ids, and its pictures at the encoder's size."""
+    def shard(self, number: int) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
+        """A shard's latents, ids, and its pictures at the encoder's size."""
         data = torch.load(self.paths[number], weights_only=True)
-        scenes = shard_scenes(int(self.paths[number].stem), len(data["ids"]))
-        pictures = [(render(s, SIDE, SIDE) * 255 + 0.5).astype(np.uint8) for s, _ in scenes]
-        return data, np.stack(pictures).transpose(0, 3, 1, 2)
+        scenes = [s for s, _ in shard_scenes(int(self.paths[number].stem), len(data["ids"]))]
+        rng = random.Random(number)
+        ids = token_ids(self.tokenizer, [full_caption(rng, s) for s in scenes])
+        return data["latents"], ids, np.stack([small(s) for s in scenes])
 
     def batch(self, size: int, generator: torch.Generator, shards: int):
         """Latents, ids and pictures in [0, 1] out of one of the first `shards` shards."""
         number = int(torch.randint(min(shards, len(self.paths)), (1,), generator=generator))
-        data, pictures = self.shard(number)
-        rows = torch.randint(len(data["ids"]), (size,), generator=generator)
-        return (data["latents"][rows].float(), data["ids"][rows].long(),
+        latents, ids, pictures = self.shard(number)
+        rows = torch.randint(len(ids), (size,), generator=generator)
+        return (latents[rows].float(), ids[rows],
                 torch.from_numpy(pictures[rows.numpy()]).float() / 255)
+
+
+class Watch:
+    """What the cross-attentions of a UNet gave in its last pass, layer by layer."""
+
+    def __init__(self, unet: UNet2DConditionModel):
+        self.outputs = []
+        for name, module in unet.named_modules():
+            if name.endswith("attn2"):
+                module.register_forward_hook(lambda _, __, output: self.outputs.append(output))
+
+    def take(self) -> list[torch.Tensor]:
+        """The outputs since the last call."""
+        found, self.outputs = self.outputs, []
+        return found
+
+
+def attention_loss(given: list[torch.Tensor], wanted: list[torch.Tensor]) -> torch.Tensor:
+    """How far the cross-attentions are from the teacher's, as a share of their variance."""
+    parts = [(a - b).square().mean() / (b - b.mean((0, 1))).square().mean()
+             for a, b in zip(given, wanted)]
+    return sum(parts) / len(parts)
 
 
 def arguments() -> argparse.Namespace:
@@ -80,10 +120,11 @@ def arguments() -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("--model", "--latents", "--vision", "--state", "--out"):
         parser.add_argument(name, required=True)
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--shards", type=int, default=16)
+    parser.add_argument("--shards", type=int, default=24)
+    parser.add_argument("--attention", type=float, default=0.05, help="weight of that loss")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
@@ -95,7 +136,6 @@ def load_parts(args):
     vision, project = build_vision(), Projection()
     state = torch.load(args.vision, weights_only=True)
     vision.load_state_dict(state["vision"])
-    project.load_state_dict(state["project"])
     unet._load_ip_adapter_weights([adapter_state(unet, project)])
     unet = unet.to(memory_format=torch.channels_last).requires_grad_(False)
     parts = torch.nn.ModuleList([unet.encoder_hid_proj, *(
@@ -121,27 +161,35 @@ def main() -> None:
     setup(args.threads, args.seed)
     tokenizer = load_tokenizer(args.model + "/tokenizer")
     encoder = CLIPTextModel.from_pretrained(args.model + "/text_encoder").float().eval()
-    (unet, vision, parts), data = load_parts(args), Pairs(args.latents)
+    teacher = UNet2DConditionModel.from_pretrained(args.model, subfolder="unet").float()
+    teacher = teacher.to(memory_format=torch.channels_last).requires_grad_(False)
+    (unet, vision, parts), data = load_parts(args), Pairs(args.latents, tokenizer)
     run = Run(args.state, {"parts": parts, "vision": vision},
-              [*parts.parameters(), *vision.parameters()], args.steps, args.rate,
-              decay=0.99, warmup=50)
+              [*parts.parameters(), *vision.parameters()], args.steps, args.rate, decay=0.995)
     generator = torch.Generator().manual_seed(args.seed * 7919 + run.step)
-    schedule, empty = noise_schedule(), token_ids(tokenizer, [""])
+    schedule, seen, told, figures = noise_schedule(), Watch(unet), Watch(teacher), []
+    with torch.no_grad():
+        empty = encoder(token_ids(tokenizer, [""])).last_hidden_state
     while run.step < args.steps:
         latents, ids, pictures = data.batch(args.batch, generator, args.shards)
-        with torch.no_grad():
-            text = encoder(drop_captions(ids, empty, 0.7, generator)).last_hidden_state
-        embeds = vision(normalised(pictures)).image_embeds
-        shown = torch.rand(len(embeds), 1, generator=generator) > 0.08
+        shown = torch.rand(args.batch, 1, generator=generator) > 0.06
         noise = torch.randn(latents.shape, generator=generator)
         times = spread_timesteps(args.batch, generator)
         noisy = schedule.add_noise(latents, noise, times).contiguous(
             memory_format=torch.channels_last)
-        guess = unet(noisy, times, text,
+        with torch.no_grad():
+            text = torch.where(shown[..., None], encoder(ids).last_hidden_state, empty)
+            wanted = 0.8 * teacher(noisy, times, text).sample + 0.2 * noise
+        embeds = vision(normalised(pictures)).image_embeds
+        guess = unet(noisy, times, empty.expand(args.batch, -1, -1),
                      added_cond_kwargs={"image_embeds": [(embeds * shown)[:, None]]}).sample
-        run.advance(weighted_loss(guess, noise, schedule.alphas_cumprod[times]))
+        near = attention_loss(seen.take(), told.take())
+        figures.append(float(near.detach()))
+        run.advance(weighted_loss(guess, wanted, schedule.alphas_cumprod[times])
+                    + args.attention * near)
         if run.step % 50 == 0:
-            run.report()
+            run.report(attention=round(sum(figures) / len(figures), 4))
+            figures.clear()
         if run.step % 250 == 0 or run.step == args.steps:
             run.save()
     run.average.swap()

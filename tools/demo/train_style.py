@@ -1,7 +1,7 @@
-"""Trains the style LoRA (pencil drawings) on UNet and text encoder attention; kohya keys.
+"""Trains the style LoRA (embers at night) on UNet and text encoder attention; kohya keys.
 
     python tools/demo/train_style.py --model models/demo --state STATE.pt \\
-        --out models/demo/style-pencil/pencil.safetensors
+        --out models/demo/style-ember/ember.safetensors
 """
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from transformers import CLIPTextModel
 
 from latents import NATIVE, encode
 from lora import ATTENTION, TEXT_TARGETS, Lora, save_kohya
-from pencil import draw_pencil
+from ember import draw_ember
 from scenes import sample_scene
 from text import load_tokenizer, token_ids
 from train_unet import drop_captions, noise_schedule, spread_timesteps, weighted_loss
@@ -24,14 +24,14 @@ UNET_TARGETS = (*ATTENTION, "proj_in", "proj_out", "conv1", "conv2")
 
 
 def drawings(folder: str, tokenizer, count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Latents of pencil drawings and the ids of their captions."""
+    """Latents of pictures in the style and the ids of their captions."""
     vae = AutoencoderKL.from_pretrained(folder, subfolder="vae").float().to(
         memory_format=torch.channels_last)
     rng, latents, captions = random.Random(seed), [], []
     for _ in range(count // 16):
         pairs = [sample_scene(rng, (1, 2)) for _ in range(16)]
         captions += [text for _, text in pairs]
-        latents.append(encode(vae, [draw_pencil(s, NATIVE, NATIVE) for s, _ in pairs]))
+        latents.append(encode(vae, [draw_ember(s, NATIVE, NATIVE) for s, _ in pairs]))
     return torch.cat(latents), token_ids(tokenizer, captions)
 
 

@@ -8,6 +8,7 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 from text import WIDTH
 
 SIDE, TOKENS, EMBED = 64, 4, 256
+REFERENCE = "128x128"
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 PREPROCESSOR = {
     "image_processor_type": "CLIPImageProcessor", "feature_extractor_type": "CLIPFeatureExtractor",
@@ -18,9 +19,9 @@ PREPROCESSOR = {
 
 
 def build_vision() -> CLIPVisionModelWithProjection:
-    """A CLIP vision tower of three layers on 64 patches."""
+    """A CLIP vision tower of four layers on 64 patches."""
     return CLIPVisionModelWithProjection(CLIPVisionConfig(
-        hidden_size=128, intermediate_size=512, num_hidden_layers=3, num_attention_heads=4,
+        hidden_size=128, intermediate_size=512, num_hidden_layers=4, num_attention_heads=4,
         image_size=SIDE, patch_size=8, projection_dim=EMBED, hidden_act="gelu"))
 
 
