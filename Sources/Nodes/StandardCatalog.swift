@@ -10,6 +10,7 @@ extension NodeCatalog {
   private static var standardTypes: [any NodeType.Type] {
     [
       CheckpointLoad.self, VAELoad.self, LoRALoad.self, ResAdapterLoad.self, LCMLoRA.self,
+      IPAdapterNode.self,
       TextEncode.self, EmptyLatent.self, Noise.self, ControlNet.self, T2IAdapterNode.self,
       UNetDenoise.self, VAEEncode.self, VAEDecode.self, InpaintLatent.self,
       ImageLoad.self, ImageResize.self, ImageGrid.self, Canny.self,

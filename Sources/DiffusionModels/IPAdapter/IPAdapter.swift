@@ -12,8 +12,8 @@ public enum ImageEncoding: Sendable, Equatable {
 /// An IP-Adapter: a projector from an image encoder's output to tokens, and key and value
 /// projections of those tokens for every cross-attention layer of a UNet.
 ///
-/// Reads the released layouts: base and light (`proj`), full-face (`proj.0`…`proj.3`) and plus
-/// (`latents`, `layers`).
+/// Reads the released layouts, as `IPAdapterHeader` tells them apart: base and light (`proj`), full-face
+/// (`proj.0`…`proj.3`) and plus (`latents`, `layers`).
 public struct IPAdapter: Sendable {
   /// What the image encoder has to give.
   public let encoding: ImageEncoding
@@ -30,26 +30,16 @@ public struct IPAdapter: Sendable {
   /// - Throws: `WeightError` for a tensor that is missing, has another shape than the UNet needs,
   ///   or is not used; `ModelError` for adapters of another kind (FaceID).
   public init(_ weights: WeightScope, unet: UNetConfig) throws {
+    let header = try IPAdapterHeader(weights.source, unet: unet)
+    (encoding, tokenCount) = (header.encoding, header.tokenCount)
     let image = weights["image_proj"]
     let width = unet.crossAttentionWidth
-    if image.has("perceiver_resampler") || (image.has("norm.weight") && image.has("proj.0")) {
-      throw ModelError.unsupportedOption(
-        model: "IPAdapter", option: "image_proj", value: "a FaceID projector",
-        supported: "base, light, plus, full-face")
-    }
-    if image.has("proj.weight") {
-      let projector = try EmbeddingProjector(image, to: width)
-      (self.projector, tokenCount) = (projector, EmbeddingProjector.tokens)
-      encoding = .embedding(width: projector.inputs)
-    } else if image.has("proj.3.weight") {
-      let projector = try TokenProjector(image, to: width)
-      (self.projector, tokenCount) = (projector, nil)
-      encoding = .penultimateStates(width: projector.inputs)
-    } else {
-      let projector = try Resampler(image, to: width)
-      (self.projector, tokenCount) = (projector, projector.queries)
-      encoding = .penultimateStates(width: projector.inputs)
-    }
+    projector =
+      switch header.projector {
+      case .embedding: try EmbeddingProjector(image, to: width)
+      case .tokens: try TokenProjector(image, to: width)
+      case .resampler: try Resampler(image, to: width)
+      }
     projections = try unet.crossAttentionLayers.enumerated().map { index, layer in
       // Numbered 1, 3, 5, …: between them are the self-attentions.
       let scope = weights["ip_adapter"][2 * index + 1]

@@ -3,15 +3,13 @@ import Weights
 
 /// Turns what an image encoder gives into tokens that a UNet attends to.
 protocol ImageProjector: Sendable {
-  /// Width of what the encoder gives.
-  var inputs: Int { get }
   /// Projects to [B, tokens, D].
   func callAsFunction(_ encoded: Tensor) -> Tensor
 }
 
 extension WeightScope {
   /// The shape a tensor has in the file, which decides a projector's sizes.
-  fileprivate func shape(of name: String, rank: Int) throws -> [Int] {
+  func shape(of name: String, rank: Int) throws -> [Int] {
     guard let entry = entry(name) else {
       // Throws the source's own error for a missing tensor.
       return try tensor(name, shape: []).shape
@@ -29,10 +27,9 @@ struct EmbeddingProjector: ImageProjector {
   static let tokens = 4
   private let projection: Linear
   private let norm: LayerNorm
-  let inputs: Int
 
   init(_ weights: WeightScope, to width: Int) throws {
-    inputs = try weights.shape(of: "proj.weight", rank: 2)[1]
+    let inputs = try weights.shape(of: "proj.weight", rank: 2)[1]
     projection = try weights.linear("proj", inputs, Self.tokens * width)
     norm = try weights.layerNorm("norm", width)
   }
@@ -48,12 +45,10 @@ struct TokenProjector: ImageProjector {
   private let up: Linear
   private let down: Linear
   private let norm: LayerNorm
-  let inputs: Int
 
   init(_ weights: WeightScope, to width: Int) throws {
     let shape = try weights.shape(of: "proj.0.weight", rank: 2)
-    inputs = shape[1]
-    up = try weights.linear("proj.0", inputs, shape[0])
+    up = try weights.linear("proj.0", shape[1], shape[0])
     down = try weights.linear("proj.2", shape[0], width)
     norm = try weights.layerNorm("proj.3", width)
   }
@@ -70,16 +65,12 @@ struct Resampler: ImageProjector {
   private let layers: [ResamplerLayer]
   private let projectOut: Linear
   private let norm: LayerNorm
-  let inputs: Int
-  /// How many tokens come out.
-  let queries: Int
 
   init(_ weights: WeightScope, to width: Int) throws {
     let shape = try weights.shape(of: "latents", rank: 3)
     let inner = shape[2]
-    queries = shape[1]
-    latents = Tensor(try weights.tensor("latents", shape: [1, queries, inner]))
-    inputs = try weights.shape(of: "proj_in.weight", rank: 2)[1]
+    latents = Tensor(try weights.tensor("latents", shape: [1, shape[1], inner]))
+    let inputs = try weights.shape(of: "proj_in.weight", rank: 2)[1]
     projectIn = try weights.linear("proj_in", inputs, inner)
     var layers: [ResamplerLayer] = []
     while weights.has("layers.\(layers.count)") {

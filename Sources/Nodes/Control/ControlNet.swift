@@ -63,7 +63,7 @@ struct ControlNetRecipe: ControlRecipe {
 
   var family: String? { files.family }
   var byteCount: Int { image.byteCount }
-  private var identity: String { "controlnet\n\(files.folder.path)" }
+  var identity: String { "controlnet\n\(files.folder.path)" }
 
   func check(_ run: ControlledRun) throws {
     let config = try run.unet.config()

@@ -47,6 +47,7 @@ struct T2IAdapterRecipe: ControlRecipe {
 
   var family: String? { config.kind == .fullXL ? "sdxl" : nil }
   var byteCount: Int { image.byteCount }
+  var identity: String { "t2iadapter\n\(folder.path)" }
 
   func check(_ run: ControlledRun) throws {
     let levels = try run.unet.config().levels.map(\.channels)
@@ -68,7 +69,7 @@ struct T2IAdapterRecipe: ControlRecipe {
     try check(run)
     let source = folder.source
     let model = try store.model(
-      identity: "t2iadapter\n\(folder.path)", byteCount: { source.packedByteCount },
+      identity: identity, byteCount: { source.packedByteCount },
       load: { try T2IAdapter(WeightScope(source), config: config) })
     var picture = image.tensor
     // Adapters for sketches and edges look at one channel.
@@ -90,13 +91,5 @@ private struct T2IAdapterControl: DenoiseControl {
       return
     }
     conditions.adapterFeatures = zip(conditions.adapterFeatures, own).map { $0 + $1 }
-  }
-}
-
-extension Tensor {
-  /// One sample repeated for a batch; a batch as it is.
-  fileprivate func repeated(sampleCount: Int) -> Tensor {
-    shape[0] == sampleCount
-      ? self : Tensor.concatenate(Array(repeating: self, count: sampleCount), axis: 0)
   }
 }

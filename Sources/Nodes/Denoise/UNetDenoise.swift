@@ -50,6 +50,7 @@ struct UNetDenoise: NodeType {
     let guided = ($guidance.known ?? 0) > 1
     let run = ControlledRun(unet: recipe, latentShape: content.shape, isGuided: guided)
     for control in $control.known ?? [] { try control.recipe.check(run) }
+    try run.checkImagePrompts()
     // Finds an adapter for another model.
     _ = try recipe.source()
     denoised = .predicted(content.shape)
@@ -104,16 +105,26 @@ struct UNetDenoise: NodeType {
     let channels = config.levels.map(\.channels).reduce(0, +)
     // Skips of the way down and a few feature maps at the finest level.
     let activations = batch * shape[2] * shape[3] * channels * 4 * 8
+    let prompts = recipe.imagePrompts.reduce(0) { $0 + $1.packedByteCount }
+    let encoder = recipe.imagePrompts.map(\.encoder.packedByteCount).max() ?? 0
     return MemoryEstimate(
-      workingBytes: weights + activations, outputBytes: 4 * shape.reduce(1, *))
+      workingBytes: max(weights + activations, encoder) + prompts,
+      outputBytes: 4 * shape.reduce(1, *))
   }
 
   mutating func run(_ context: NodeContext) throws {
     let store = try context.service(ModelStore.self)
+    let config = try unet.config()
+    let run = ControlledRun(
+      unet: unet, latentShape: latent.shape,
+      isGuided: guidance > 1 && config.timestepCondWidth == nil)
+    // Encoders of pictures have done their work before the denoiser takes its memory.
+    let imagePrompts = try run.imagePrompts(store: store)
     let model = try store.unet(unet)
     let denoiser = try Denoiser(
       predictor: model, schedulerConfig: try unet.schedulerConfig(), options: options)
-    let inputs = try makeInputs(model, isGuided: denoiser.isGuided, store: store)
+    var inputs = try makeInputs(model, run, store: store)
+    inputs.imagePrompts = imagePrompts
     let count = denoiser.stepCount(from: inputs.start)
     // A state that is damaged, or of another run, is as good as none.
     let saved = context.checkpoint.load().flatMap { try? DenoiseState(encoded: $0) }
@@ -127,7 +138,7 @@ struct UNetDenoise: NodeType {
   }
 
   private func makeInputs(
-    _ model: UNet2DConditionModel, isGuided: Bool, store: ModelStore
+    _ model: UNet2DConditionModel, _ run: ControlledRun, store: ModelStore
   ) throws -> DenoiseInputs {
     let shape = latent.shape
     var start = DenoiseStart.noise(shape: shape)
@@ -142,13 +153,12 @@ struct UNetDenoise: NodeType {
     }
     var inputs = DenoiseInputs(
       start: start, positive: condition(positive.prompt, model.config),
-      negative: isGuided
+      negative: run.isGuided
         ? condition(negative?.prompt ?? positive.empty, model.config) : nil)
     inputs.noise = noise?.tensor
     if let mask = latent.paintMask {
       inputs.blend = try InpaintBlend(original: latent.tensor, mask: mask)
     }
-    let run = ControlledRun(unet: unet, latentShape: shape, isGuided: isGuided)
     inputs.controls = try control.map { try $0.recipe.makeControl(run, store: store) }
     return inputs
   }

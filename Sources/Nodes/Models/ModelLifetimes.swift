@@ -18,7 +18,7 @@ public final class ModelLifetimes: Sendable {
       let sources = step.node.schema.inputs.flatMap { step.node.bindings[$0.name]?.sources ?? [] }
       for source in sources {
         let value = plan.graph.value(node: source.node, port: source.port)
-        if let identity = (value as? any ModelRecipe)?.identity {
+        for identity in (value as? any ModelRecipe)?.modelIdentities ?? [] {
           users[identity, default: []].insert(step.node.id)
         }
       }
@@ -39,12 +39,27 @@ public final class ModelLifetimes: Sendable {
   }
 }
 
-/// A value from which the store makes a model.
+/// A value from which the store makes models.
 protocol ModelRecipe: PortValue {
-  /// Equal for recipes that give equal models in this process.
-  var identity: String { get }
+  /// What the store calls the models; equal for recipes that give equal models in this process.
+  var modelIdentities: [String] { get }
 }
 
-extension UNetRecipe: ModelRecipe {}
-extension TextEncoderRecipe: ModelRecipe {}
-extension VAERecipe: ModelRecipe {}
+extension UNetRecipe: ModelRecipe {
+  /// The denoiser, and the models of its image prompts.
+  var modelIdentities: [String] {
+    [identity] + imagePrompts.flatMap { [$0.encoder.identity, $0.identity(on: self)] }
+  }
+}
+
+extension TextEncoderRecipe: ModelRecipe {
+  var modelIdentities: [String] { [identity] }
+}
+
+extension VAERecipe: ModelRecipe {
+  var modelIdentities: [String] { [identity] }
+}
+
+extension ControlValue: ModelRecipe {
+  var modelIdentities: [String] { [recipe.identity] }
+}

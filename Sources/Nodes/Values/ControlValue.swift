@@ -15,6 +15,8 @@ struct ControlValue: PortValue {
 protocol ControlRecipe: Sendable {
   /// The family of the denoisers that it steers.
   var family: String? { get }
+  /// What the store calls the control's model.
+  var identity: String { get }
   /// The memory that the recipe holds.
   var byteCount: Int { get }
   /// Checks by headers alone that the control fits a run.

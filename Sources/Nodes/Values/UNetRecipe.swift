@@ -13,8 +13,11 @@ struct UNetRecipe: PortValue {
   var overlays: [WeightOverlay] = []
   /// Where the adapters on it work well, for warnings.
   var ranges: [ResAdapterRange] = []
+  /// Pictures that it looks at beside the prompt; its weights stay what they are.
+  var imagePrompts: [ImagePromptRecipe] = []
 
   var family: String? { base.family }
+  var byteCount: Int { imagePrompts.reduce(0) { $0 + $1.byteCount } }
 
   /// Equal for recipes that give equal models in this process.
   var identity: String {
@@ -26,6 +29,14 @@ struct UNetRecipe: PortValue {
     guard overlay.isEffective else { return self }
     var recipe = self
     recipe.overlays.append(overlay)
+    return recipe
+  }
+
+  /// The recipe with one more image prompt; a weight of 0 changes nothing.
+  func adding(_ prompt: ImagePromptRecipe) -> UNetRecipe {
+    guard prompt.weight != 0 else { return self }
+    var recipe = self
+    recipe.imagePrompts.append(prompt)
     return recipe
   }
 

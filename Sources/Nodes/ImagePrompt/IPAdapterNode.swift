@@ -1,0 +1,107 @@
+import DiffusionModels
+import GraphRuntime
+import TensorRuntime
+import Weights
+
+/// Puts an IP-Adapter on a denoiser.
+struct IPAdapterNode: NodeType {
+  static let name = "IPAdapter"
+  static let summary = """
+    Lets a denoiser look at pictures beside the prompt, with an IP-Adapter. Several pictures are \
+    looked at together; several adapters are several nodes, one after the other.
+    """
+  static let resources = ResourceClass.light
+
+  @Input("Denoiser") var unet: UNetRecipe
+  @Param("The adapter's file, or a folder that holds one") var path: InputPath
+  @Param(
+    "Folder or file of the CLIP image encoder that the adapter was made for; `image_encoder` "
+      + "beside the adapter when left out")
+  var imageEncoder: InputPath?
+  @Input("Pictures to look at, each [1 or B, 3, H, W] of any size", minimumCount: 1)
+  var image: [ImageValue]
+  @Param("Strength of the pictures beside the prompt", min: -8, max: 8) var weight = 1.0
+  @Input("Where the pictures count, [1, 1, 8h, 8w]: one for all of them, or one for each")
+  var mask: [MaskValue]
+  @Output("Denoiser that looks at the pictures", name: "unet", family: .same(as: "unet"))
+  var adapted: UNetRecipe
+
+  init() {}
+
+  mutating func validate(_ context: ValidationContext) throws {
+    guard let unet = $unet.known else { return }
+    let parts = try open(unet)
+    // The pictures are not known yet. What comes after sees them as of one picture, of no size.
+    let prompt = ImagePromptRecipe(
+      adapter: parts.adapter, encoder: parts.encoder, encoding: parts.encoding,
+      images: $image.known ?? [], masks: $mask.known ?? [], weight: Float(weight))
+    adapted = unet.adding(prompt)
+  }
+
+  mutating func run(_ context: NodeContext) throws {
+    let parts = try open(unet)
+    try checkMasks()
+    adapted = unet.adding(
+      ImagePromptRecipe(
+        adapter: parts.adapter, encoder: parts.encoder, encoding: parts.encoding, images: image,
+        masks: mask, weight: Float(weight)))
+  }
+
+  private func checkMasks() throws {
+    guard mask.count < 2 || mask.count == image.count else {
+      throw NodeError(
+        "there are not as many masks as pictures", port: "mask",
+        expected: "none, 1 or \(image.count)", got: "\(mask.count)")
+    }
+    for one in mask where one.shape[0] != 1 {
+      throw NodeError(
+        "a mask must be one picture", port: "mask", expected: "1", got: "\(one.shape[0])")
+    }
+  }
+
+  private typealias Parts = (
+    adapter: IPAdapterFile, encoder: ImageEncoder, encoding: ImageEncoding
+  )
+
+  /// Opens both files by header and checks that they fit the denoiser and each other.
+  private func open(_ unet: UNetRecipe) throws -> Parts {
+    let (adapter, encoding) = try NodeError.locating("path") {
+      let adapter = try IPAdapterFile(path: path.resolved)
+      return (adapter, try IPAdapterHeader(adapter.source, unet: unet.config()).encoding)
+    }
+    guard let encoderPath = imageEncoder?.resolved ?? adapter.siblingEncoder else {
+      throw NodeError(
+        "there is no folder image_encoder beside the adapter", port: "image_encoder",
+        expected: "the image encoder of \(path.written)", status: .missingFile)
+    }
+    let encoder = try NodeError.locating("image_encoder") { try ImageEncoder(path: encoderPath) }
+    try encoder.check(encoding)
+    return (adapter, encoder, encoding)
+  }
+
+  func contentDigests(_ files: FileAccess) throws -> [String]? {
+    guard let path = $path.known?.resolved, let named = $imageEncoder.known else { return nil }
+    let adapter = try IPAdapterFile(path: path)
+    let encoder = named?.resolved ?? adapter.siblingEncoder
+    return [
+      "adapter \(try adapter.source.digest)",
+      "encoder \(try encoder.map { try ImageEncoderFiles(path: $0).digest } ?? "none")",
+    ]
+  }
+}
+
+extension NodeError {
+  /// Says of errors that do not name a port that they are about one.
+  static func locating<Result>(_ port: String, _ body: () throws -> Result) throws -> Result {
+    do {
+      return try body()
+    } catch let error as NodeError {
+      throw error
+    } catch let error as RunCancelled {
+      throw error
+    } catch {
+      throw NodeError(
+        String(describing: error), port: port, status: (error as? any ExitStatusError)?.exitStatus)
+    }
+  }
+}
