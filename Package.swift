@@ -61,7 +61,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["TensorRuntime", "Weights"],
       path: "Tests/TestSupport"),
     .testTarget(
-      name: "TensorRuntimeTests", dependencies: ["TensorRuntime"],
+      name: "TensorRuntimeTests", dependencies: ["TensorRuntime", "CKernels"],
       exclude: ["Fixtures"]),
     .testTarget(
       name: "WeightsTests", dependencies: ["Weights", "TestSupport"], exclude: ["Fixtures"]),

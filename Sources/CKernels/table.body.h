@@ -33,6 +33,7 @@ CK_DECLARE(void, ck_add, const float *a, const float *b, float *out, long count)
 CK_DECLARE(void, ck_multiply, const float *a, const float *b, float *out, long count);
 CK_DECLARE(void, ck_weighted_sum, float a, const float *x, float b, const float *y, float *out, long count);
 CK_DECLARE(void, ck_transpose, const float *in, float *out, long rows, long columns, long row_begin, long row_end);
+CK_DECLARE(void, ck_widen, const void *in, ck_weight_type type, float *out, long count);
 CK_DECLARE(float, ck_multiply_adds, long rounds);
 
 static const ck_kernels kernels = {
@@ -64,4 +65,5 @@ static const ck_kernels kernels = {
     .multiply = CK_NAME(ck_multiply),
     .weighted_sum = CK_NAME(ck_weighted_sum),
     .transpose = CK_NAME(ck_transpose),
+    .widen = CK_NAME(ck_widen),
 };

@@ -16,15 +16,29 @@ struct BenchReport: Codable {
     var shareOfPeak: Double?
     /// Bytes read and written once, over the median, where memory is the limit.
     var gigabytesPerSecond: Double?
+    /// How many times as fast as the first entry, the median of ratios pair by pair.
+    var speedup: Double?
+  }
+
+  /// What a model spends on one kind of op.
+  struct Share: Codable {
+    var kind: String
+    var seconds: Double
+    /// Of the run in which the ops were timed.
+    var shareOfRun: Double
+    var gigaOperationsPerSecond: Double?
+    var shareOfPeak: Double?
   }
 
   /// One line of a model's breakdown.
   struct Part: Codable {
+    var kind: String
     var op: String
     var problem: String
     var implementation: String
     var calls: Int
     var seconds: Double
+    var gigaOperationsPerSecond: Double?
   }
 
   var machine: String
@@ -34,9 +48,12 @@ struct BenchReport: Codable {
   /// Measured before the benchmark, in billions of operations per second.
   var peakGigaOperationsPerSecond: Double
   var entries: [Entry] = []
+  var kinds: [Share] = []
   var breakdown: [Part] = []
   var loadSeconds: Double?
   var firstRunSeconds: Double?
+  /// Blocks of memory asked of the system after the first run; none once the pool has warmed up.
+  var laterAllocations: Int?
   var peakPoolBytes: Int?
   var peakResidentBytes: Int?
 
@@ -80,15 +97,53 @@ struct BenchReport: Codable {
     if let firstRunSeconds {
       Swift.print("first run, with packing: \(Self.format(firstRunSeconds * 1e3)) ms")
     }
+    if let laterAllocations { Swift.print("allocations after the first run: \(laterAllocations)") }
     if let peakPoolBytes { Swift.print("peak of the pool: \(peakPoolBytes >> 20) MiB") }
     if let peakResidentBytes {
       Swift.print("peak resident, with mapped files: \(peakResidentBytes >> 20) MiB")
     }
+    for share in kinds { Swift.print(Self.line(share)) }
     for part in breakdown {
+      let rate = part.gigaOperationsPerSecond.map { ", \(Self.format($0)) GFLOP/s" } ?? ""
       Swift.print(
-        "  \(Self.format(part.seconds * 1e3)) ms  \(part.calls)x \(part.op) \(part.problem)"
+        "  \(Self.format(part.seconds * 1e3)) ms\(rate)  \(part.calls)x \(part.op) \(part.problem)"
           + "  [\(part.implementation)]")
     }
+  }
+
+  /// Adds a profile: time by kind of op, what no op accounts for, and the ops one by one.
+  mutating func add(profile: [OpProfile.Entry], of seconds: Double) {
+    func rate(_ operations: Double, _ seconds: Double) -> Double? {
+      operations > 0 ? operations / seconds / 1e9 : nil
+    }
+    for kind in OpProfile.Kind.allCases {
+      let own = profile.filter { $0.kind == kind }
+      if own.isEmpty { continue }
+      let time = own.reduce(0) { $0 + $1.seconds }
+      let speed = rate(own.reduce(0) { $0 + $1.operations }, time)
+      kinds.append(
+        Share(
+          kind: kind.rawValue, seconds: time, shareOfRun: time / seconds,
+          gigaOperationsPerSecond: speed,
+          shareOfPeak: speed.map { $0 / peakGigaOperationsPerSecond }))
+    }
+    let rest = seconds - profile.reduce(0) { $0 + $1.seconds }
+    kinds.append(Share(kind: "other", seconds: rest, shareOfRun: rest / seconds))
+    breakdown = profile.map {
+      Part(
+        kind: $0.kind.rawValue, op: $0.op, problem: $0.problem, implementation: $0.implementation,
+        calls: $0.calls, seconds: $0.seconds,
+        gigaOperationsPerSecond: rate($0.operations, $0.seconds))
+    }
+  }
+
+  private static func line(_ share: Share) -> String {
+    var text = "  \(share.kind): \(format(share.seconds * 1e3)) ms"
+    text += ", \(format(share.shareOfRun * 100)) %"
+    if let rate = share.gigaOperationsPerSecond, let peak = share.shareOfPeak {
+      text += ", \(format(rate)) GFLOP/s, \(format(peak * 100)) % of peak"
+    }
+    return text
   }
 
   private static func line(_ entry: Entry) -> String {
@@ -98,6 +153,7 @@ struct BenchReport: Codable {
       text += ", \(format(rate)) GFLOP/s, \(format(share * 100)) % of peak"
     }
     if let rate = entry.gigabytesPerSecond { text += ", \(format(rate)) GB/s" }
+    if let speedup = entry.speedup { text += ", \(format(speedup)) times the first" }
     return text
   }
 

@@ -50,7 +50,10 @@ func benchmark(
   var run: () throws -> Tensor = { preconditionFailure("not loaded") }
   report.loadSeconds = try seconds { run = try load() }
   var result = Tensor.zeros([0])
+  // The first run is not one that is reported, so it may count its arithmetic.
+  OpProfile.start()
   report.firstRunSeconds = try seconds { result = try run() }
+  let operations = OpProfile.stop().reduce(0) { $0 + $1.operations }
   if model.interactive {
     print("ready")
     flush()
@@ -59,17 +62,16 @@ func benchmark(
       flush()
     }
   } else {
+    let allocations = MemoryPool.systemAllocations
     report.add(
-      name, times: try (0..<options.repeat).map { _ in try seconds { result = try run() } })
+      name, times: try (0..<options.repeat).map { _ in try seconds { result = try run() } },
+      operations: operations)
+    report.laterAllocations = MemoryPool.systemAllocations - allocations
   }
   if model.breakdown {
     OpProfile.start()
-    result = try run()
-    report.breakdown = OpProfile.stop().map {
-      BenchReport.Part(
-        op: $0.op, problem: $0.problem, implementation: $0.implementation, calls: $0.calls,
-        seconds: $0.seconds)
-    }
+    let time = try seconds { result = try run() }
+    report.add(profile: OpProfile.stop(), of: time)
   }
   report.peakPoolBytes = MemoryPool.peakBytes
   report.peakResidentBytes = BenchReport.peakResident()

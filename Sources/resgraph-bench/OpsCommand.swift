@@ -46,7 +46,8 @@ struct OpBenchmark {
       linear(2048, 640, 5120, gated: true), linear(512, 1280, 10_240, gated: true),
       attention(4096, 4096, 40), attention(1024, 1024, 80), attention(256, 256, 160),
       attention(4096, 77, 40), groupNorm(320, side: 64, batch: 2),
-      groupNorm(128, side: 512, batch: 1), layerNorm(8192, 320),
+      groupNorm(128, side: 512, batch: 1), layerNorm(8192, 320), activation(8192, 1280),
+      sum(8192, 320), joining(320, 320, side: 64), reordering(320, side: 64),
     ]
   }
 
@@ -118,6 +119,41 @@ struct OpBenchmark {
       let layer = LayerNorm(weight: weight([width]), bias: weight([width]), eps: 1e-5)
       let x = noise([rows, width])
       return { _ = layer(x) }
+    }
+  }
+
+  private static func activation(_ rows: Int, _ width: Int) -> OpBenchmark {
+    OpBenchmark(name: "silu \(rows)x\(width)", bytes: 8 * Double(rows * width)) {
+      let x = noise([rows, width])
+      return { _ = silu(x) }
+    }
+  }
+
+  private static func sum(_ rows: Int, _ width: Int) -> OpBenchmark {
+    OpBenchmark(name: "add \(rows)x\(width)", bytes: 12 * Double(rows * width)) {
+      let x = noise([rows, width])
+      return { _ = x + x }
+    }
+  }
+
+  private static func joining(_ first: Int, _ second: Int, side: Int) -> OpBenchmark {
+    OpBenchmark(
+      name: "concatenate \(first)+\(second) \(side)x\(side) batch 2",
+      bytes: 16 * Double(side * side * (first + second))
+    ) {
+      let a = noise([2, first, side, side]).channelsLast()
+      let b = noise([2, second, side, side]).channelsLast()
+      return { _ = Tensor.concatenate([a, b], axis: 1) }
+    }
+  }
+
+  private static func reordering(_ channels: Int, side: Int) -> OpBenchmark {
+    OpBenchmark(
+      name: "channels-last \(channels)x\(side)x\(side) batch 2",
+      bytes: 16 * Double(side * side * channels)
+    ) {
+      let x = noise([2, channels, side, side])
+      return { _ = x.channelsLast() }
     }
   }
 }

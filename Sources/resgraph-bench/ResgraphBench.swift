@@ -6,5 +6,8 @@ struct ResgraphBench: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "resgraph-bench",
     abstract: "Times ops and models, beside what the machine could do.",
-    subcommands: [OpsCommand.self, UNetCommand.self, VAECommand.self, CLIPCommand.self])
+    subcommands: [
+      OpsCommand.self, UNetCommand.self, VAECommand.self, CLIPCommand.self, CurveCommand.self,
+      ThreadsCommand.self,
+    ])
 }

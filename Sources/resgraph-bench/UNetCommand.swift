@@ -16,18 +16,44 @@ struct UNetCommand: ParsableCommand {
 
   func run() throws {
     try benchmark("unet \(model.width)x\(model.height) batch \(batch)", model, options) {
-      let layout = try CheckpointLayout.open(path: model.checkpoint)
-      let config = try UNetConfig(json: layout.config(.unet))
-      let unet = try UNet2DConditionModel(WeightScope(layout.source(.unet)), config: config)
+      let unet = try UNetBenchmark(checkpoint: model.checkpoint)
       let sample = try model.input(
         "sample",
         shape: [
-          separateLatents ? batch : 1, config.inChannels, model.height / 8, model.width / 8,
+          separateLatents ? batch : 1, unet.model.config.inChannels, model.height / 8,
+          model.width / 8,
         ], seed: 1)
-      let text = try model.input(
-        "text", shape: [batch, 77, config.crossAttentionWidth], seed: 2)
-      let conditions = unet.prepared(UNetConditions(text: text))
-      return { unet(sample, timestep: 500, conditions: conditions) }
+      let text = try model.input("text", shape: unet.textShape(batch: batch), seed: 2)
+      return unet.step(sample: sample, text: text)
     }
+  }
+}
+
+/// A checkpoint's UNet, ready to be timed.
+struct UNetBenchmark {
+  let model: UNet2DConditionModel
+
+  /// Opens the UNet of a checkpoint.
+  init(checkpoint: String) throws {
+    let layout = try CheckpointLayout.open(path: checkpoint)
+    let config = try UNetConfig(json: layout.config(.unet))
+    model = try UNet2DConditionModel(WeightScope(layout.source(.unet)), config: config)
+  }
+
+  /// The shape of the texts of a batch.
+  func textShape(batch: Int) -> [Int] { [batch, 77, model.config.crossAttentionWidth] }
+
+  /// One step's call, with what does not change from step to step computed ahead.
+  func step(sample: Tensor, text: Tensor) -> () -> Tensor {
+    let conditions = model.prepared(UNetConditions(text: text))
+    return { model(sample, timestep: 500, conditions: conditions) }
+  }
+
+  /// One step's call on made-up inputs for a square picture.
+  func step(side: Int, batch: Int) -> () -> Tensor {
+    var generator = TorchGenerator(seed: 1)
+    return step(
+      sample: generator.randn([1, model.config.inChannels, side / 8, side / 8]),
+      text: generator.randn(textShape(batch: batch)))
   }
 }

@@ -1,3 +1,5 @@
+import CKernels
+import Synchronization
 import Testing
 
 @testable import TensorRuntime
@@ -69,13 +71,31 @@ final class UnalignedBytes: @unchecked Sendable {
     #expect(address == UnsafeRawPointer(raw.alignedFloats().pointer))
   }
 
+  private static var kernelSets: [KernelSet] {
+    KernelSet.compiled.filter { $0.isa <= .detected }
+  }
+
+  private func widened(_ bits: [UInt16], _ type: ck_weight_type, _ kernels: KernelSet) -> [Float] {
+    [Float](unsafeUninitializedCapacity: bits.count) { buffer, count in
+      if let base = buffer.baseAddress {
+        bits.withUnsafeBytes { source in
+          if let source = source.baseAddress {
+            kernels.table.pointee.widen(source, type, base, bits.count)
+          }
+        }
+      }
+      count = bits.count
+    }
+  }
+
   /// All 65,536 patterns, against the definition of the format.
-  @Test func everyHalfIsExact() {
-    for bits in UInt16.min...UInt16.max {
+  @Test(arguments: kernelSets.map(\.name)) func everyHalfIsExact(name: String) throws {
+    let kernels = try #require(Self.kernelSets.first { $0.name == name })
+    let all = Array(UInt16.min...UInt16.max)
+    for (bits, found) in zip(all, widened(all, CK_FLOAT16, kernels)) {
       let exponent = Int(bits >> 10) & 31
       let fraction = Float(bits & 0x3ff)
       let sign: Float = bits >> 15 == 0 ? 1 : -1
-      let found = ElementConversion.float(half: bits)
       switch exponent {
       case 31 where fraction != 0: #expect(found.isNaN)
       case 31: #expect(found == sign * .infinity)
@@ -103,7 +123,41 @@ final class UnalignedBytes: @unchecked Sendable {
     #expect(ElementConversion.bfloat(259) == ElementConversion.bfloat(260))
     #expect(ElementConversion.bfloat(.infinity) == 0x7f80)
     #expect(ElementConversion.bfloat(Float.greatestFiniteMagnitude) == 0x7f80)
-    #expect(ElementConversion.float(bfloat: ElementConversion.bfloat(.nan)).isNaN)
+    for kernels in Self.kernelSets {
+      let bits = [ElementConversion.bfloat(.nan), ElementConversion.bfloat(-1.5)]
+      let found = widened(bits, CK_BFLOAT16, kernels)
+      #expect(found[0].isNaN && found[1] == -1.5)
+    }
+  }
+
+  @Test func computedTensorsAreComputedWhenRead() {
+    let reads = Atomic<Int>(0)
+    let raw = RawTensor(shape: [2, 3]) { output in
+      reads.add(1, ordering: .relaxed)
+      for index in 0..<6 { output[index] = Float(index) }
+    }
+    #expect(reads.load(ordering: .relaxed) == 0)
+    #expect(raw.dtype == .float32 && raw.byteCount == 24)
+    #expect(raw.floats() == [0, 1, 2, 3, 4, 5])
+    #expect(
+      raw.reshaped([3, 2]).withUnsafeBytes { $0.load(fromByteOffset: 20, as: Float.self) } == 5)
+    #expect(Tensor(raw).shape == [2, 3] && raw.alignedFloats().pointer[4] == 4)
+    #expect(reads.load(ordering: .relaxed) == 4)
+  }
+
+  @Test func layersComputeTheirWeightsOnce() {
+    let reads = Atomic<Int>(0)
+    let values = (0..<48 * 40).map { Float($0 % 31) / 16 - 1 }
+    let computed = RawTensor(shape: [48, 40]) { output in
+      reads.add(1, ordering: .relaxed)
+      output.update(from: values, count: values.count)
+    }
+    let layer = Linear(weight: computed, bias: nil)
+    let x = Tensor((0..<5 * 40).map { Float($0 % 7) - 3 }, shape: [5, 40])
+    let stored = Linear(weight: RawTensor(values, shape: [48, 40]), bias: nil)
+    #expect(layer(x).floats() == stored(x).floats())
+    _ = layer(x)
+    #expect(reads.load(ordering: .relaxed) == 1)
   }
 
   @Test func longConversionsAreWhole() {

@@ -32,13 +32,3 @@ void CK_NAME(ck_weighted_sum)(float a, const float *x, float b, const float *y, 
     out[i] = left + right;
   }
 }
-
-void CK_NAME(ck_transpose)(const float *in, float *out, long rows, long columns, long row_begin, long row_end) {
-  // Blocks of 16 x 16: whole cache lines on both sides.
-  for (long row = row_begin; row < row_end; row += 16)
-    for (long column = 0; column < columns; column += 16) {
-      const long bottom = ck_min(row + 16, row_end), right = ck_min(column + 16, columns);
-      for (long r = row; r < bottom; r++)
-        for (long c = column; c < right; c++) out[r * columns + c] = in[c * rows + r];
-    }
-}

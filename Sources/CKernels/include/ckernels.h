@@ -159,6 +159,8 @@ typedef struct {
   void (*_Nonnull weighted_sum)(float a, const float *x, float b, const float *y, float *out, long count);
   /// out[row][column] = in[column][row] for rows [row_begin, row_end) of the output.
   void (*_Nonnull transpose)(const float *in, float *out, long rows, long columns, long row_begin, long row_end);
+  /// Converts stored values, which may be unaligned, to float32.
+  void (*_Nonnull widen)(const void *in, ck_weight_type type, float *out, long count);
 } ck_kernels;
 
 /// The portable kernels, compiled for the baseline of the architecture (SSE2 on x86-64, NEON on arm64).

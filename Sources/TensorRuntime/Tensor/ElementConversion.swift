@@ -1,24 +1,9 @@
+import CKernels
+
 /// Conversions between stored element types and float32 that need no aligned memory.
+///
+/// Widening is done by the kernels: all instruction sets give the same, exact values.
 enum ElementConversion {
-  /// Widens an IEEE half-precision bit pattern, exactly, without a branch.
-  ///
-  /// Multiplying by 2^112 moves the exponent's bias and normalises subnormal numbers in one step.
-  @inline(__always)
-  static func float(half bits: UInt16) -> Float {
-    let wide = UInt32(bits)
-    let sign = (wide & 0x8000) &<< 16
-    let magnitude = (wide & 0x7fff) &<< 13
-    let scaled = (Float(bitPattern: magnitude) * Float(bitPattern: 0x7780_0000)).bitPattern
-    let special: UInt32 = magnitude >= 0x0f80_0000 ? 0x7f80_0000 : 0
-    return Float(bitPattern: scaled | special | sign)
-  }
-
-  /// Widens a bfloat16 bit pattern, exactly.
-  @inline(__always)
-  static func float(bfloat bits: UInt16) -> Float {
-    Float(bitPattern: UInt32(bits) &<< 16)
-  }
-
   /// Rounds to half precision, to nearest even, with overflow to infinity.
   @inline(__always)
   static func half(_ value: Float) -> UInt16 {
@@ -62,10 +47,8 @@ enum ElementConversion {
     switch dtype {
     case .float32:
       UnsafeMutableRawPointer(destination).copyMemory(from: source, byteCount: count * 4)
-    case .float16:
-      each(source, UInt16.self, destination, count) { float(half: $0) }
-    case .bfloat16:
-      each(source, UInt16.self, destination, count) { float(bfloat: $0) }
+    case .float16: KernelSet.best.table.pointee.widen(source, CK_FLOAT16, destination, count)
+    case .bfloat16: KernelSet.best.table.pointee.widen(source, CK_BFLOAT16, destination, count)
     case .float64: each(source, Double.self, destination, count) { Float($0) }
     case .int64: each(source, Int64.self, destination, count) { Float($0) }
     case .int32: each(source, Int32.self, destination, count) { Float($0) }

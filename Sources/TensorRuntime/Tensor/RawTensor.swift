@@ -1,14 +1,21 @@
-/// An immutable typed array in mapped or owned memory, row-major, with no alignment promised.
+/// An immutable typed array in mapped or owned memory, row-major, with no alignment promised; or the
+/// way to compute one.
 ///
-/// This is how weights reach the runtime: a view into a mapped file costs nothing until it is read.
+/// This is how weights reach the runtime: a view into a mapped file costs nothing until it is read,
+/// and a weight merged from several is computed when it is packed, so that it is never held twice.
 public struct RawTensor: Sendable {
   /// The stored element type.
   public let dtype: DType
   /// The dimensions; empty for a single number.
   public let shape: [Int]
-  /// Keeps the memory alive.
-  private let owner: any AnyObject & Sendable
-  private let address: UnmanagedAddress
+  private let content: Content
+
+  private enum Content: Sendable {
+    /// Memory, and what keeps it alive.
+    case stored(UnmanagedAddress, owner: any AnyObject & Sendable)
+    /// Writes all values, the same at every call.
+    case computed(@Sendable (UnsafeMutablePointer<Float>) -> Void)
+  }
 
   /// The number of elements.
   public var count: Int { shape.reduce(1, *) }
@@ -30,8 +37,20 @@ public struct RawTensor: Sendable {
       bytes.count == needed, "\(shape) of \(dtype) takes \(needed) bytes, got \(bytes.count)")
     self.dtype = dtype
     self.shape = shape
-    self.owner = owner
-    address = UnmanagedAddress(pointer: bytes.baseAddress)
+    content = .stored(UnmanagedAddress(pointer: bytes.baseAddress), owner: owner)
+  }
+
+  /// Makes a float32 tensor that is computed each time it is read, and kept by nobody.
+  ///
+  /// - Parameters:
+  ///   - shape: The dimensions.
+  ///   - compute: Writes all elements in row-major order; the same ones at every call.
+  public init(
+    shape: [Int], computedBy compute: @escaping @Sendable (UnsafeMutablePointer<Float>) -> Void
+  ) {
+    dtype = .float32
+    self.shape = shape
+    content = .computed(compute)
   }
 
   /// Copies floats into a new tensor.
@@ -54,14 +73,22 @@ public struct RawTensor: Sendable {
     self.init(dtype: .float32, shape: shape, bytes: bytes, owner: storage)
   }
 
-  /// Gives access to the stored bytes.
+  /// Gives access to the bytes, computing them first where they are not stored.
   ///
   /// - Parameter body: Receives the bytes, which are valid during the call only.
   /// - Returns: What `body` returns.
   /// - Throws: What `body` throws.
   public func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
-    defer { withExtendedLifetime(owner) {} }
-    return try body(UnsafeRawBufferPointer(start: address.pointer, count: byteCount))
+    switch content {
+    case .stored(let address, let owner):
+      defer { withExtendedLifetime(owner) {} }
+      return try body(UnsafeRawBufferPointer(start: address.pointer, count: byteCount))
+    case .computed(let compute):
+      return try Scratch.floats(count) { floats in
+        compute(floats)
+        return try body(UnsafeRawBufferPointer(start: floats, count: byteCount))
+      }
+    }
   }
 
   /// The values converted to float32.
@@ -79,6 +106,7 @@ public struct RawTensor: Sendable {
   ///
   /// - Parameter destination: Room for `count` floats.
   public func copyFloats(into destination: UnsafeMutablePointer<Float>) {
+    if case .computed(let compute) = content { return compute(destination) }
     let dtype = dtype
     withUnsafeBytes { bytes in
       guard let base = bytes.baseAddress else { return }
@@ -96,12 +124,20 @@ public struct RawTensor: Sendable {
   /// - Returns: A view of the same memory.
   public func reshaped(_ shape: [Int]) -> RawTensor {
     precondition(shape.reduce(1, *) == count, "cannot reshape \(self.shape) to \(shape)")
-    return withUnsafeBytes { RawTensor(dtype: dtype, shape: shape, bytes: $0, owner: owner) }
+    return RawTensor(dtype: dtype, shape: shape, content: content)
+  }
+
+  private init(dtype: DType, shape: [Int], content: Content) {
+    self.dtype = dtype
+    self.shape = shape
+    self.content = content
   }
 
   /// The values as float32 in aligned memory: the stored memory itself where it already is that.
   func alignedFloats() -> FloatView {
-    if dtype == .float32, let pointer = address.pointer, Int(bitPattern: pointer) % 4 == 0 {
+    if dtype == .float32, case .stored(let address, let owner) = content,
+      let pointer = address.pointer, Int(bitPattern: pointer) % 4 == 0
+    {
       return FloatView(
         pointer: pointer.assumingMemoryBound(to: Float.self), count: count, owner: owner)
     }
@@ -113,6 +149,11 @@ public struct RawTensor: Sendable {
 
 /// Owns memory whose pages the system can fetch again, such as a mapped file.
 public protocol PageReleasing: AnyObject, Sendable {
+  /// Says that all of these bytes are about to be read.
+  ///
+  /// - Parameter bytes: A part of the memory.
+  func fetchPages(of bytes: UnsafeRawBufferPointer)
+
   /// Says that these bytes will hardly be read again; reading them stays correct.
   ///
   /// - Parameter bytes: A part of the memory.
@@ -120,10 +161,17 @@ public protocol PageReleasing: AnyObject, Sendable {
 }
 
 extension RawTensor {
-  /// Lets go of the resident pages of mapped weights once they have been packed.
-  func releasePages() {
-    guard let owner = owner as? any PageReleasing else { return }
-    withUnsafeBytes { owner.releasePages(of: $0) }
+  /// Gives access to the bytes for the one time they are read before the weights live in another
+  /// form: fetches the pages of a mapped file together and lets go of them afterwards.
+  func withBytesReadOnce<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+    guard case .stored(_, let owner) = content, let pages = owner as? any PageReleasing else {
+      return try withUnsafeBytes(body)
+    }
+    return try withUnsafeBytes { bytes in
+      pages.fetchPages(of: bytes)
+      defer { pages.releasePages(of: bytes) }
+      return try body(bytes)
+    }
   }
 }
 

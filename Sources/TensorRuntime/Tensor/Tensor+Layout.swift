@@ -1,3 +1,5 @@
+import CKernels
+
 extension Tensor {
   /// The batch, channels, height and width of a feature map.
   var featureMapSize: (batch: Int, channels: Int, height: Int, width: Int) {
@@ -90,25 +92,20 @@ extension Tensor {
   }
 }
 
-/// Writes the transpose of a dense row-major matrix, in tiles that stay in cache.
+/// Writes the transpose of a dense row-major matrix, in strips that threads share.
 func transpose(
   _ source: UnsafePointer<Float>, rows: Int, columns: Int,
   into destination: UnsafeMutablePointer<Float>
 ) {
-  let tile = 16
-  Parallel.run(count: (rows + tile - 1) / tile, grain: max(1, (1 << 15) / (tile * columns + 1))) {
-    for strip in $0 {
-      let rowEnd = min(rows, (strip + 1) * tile)
-      var column = 0
-      while column < columns {
-        let columnEnd = min(columns, column + tile)
-        for row in strip * tile..<rowEnd {
-          for inner in column..<columnEnd {
-            destination[inner &* rows &+ row] = source[row &* columns &+ inner]
-          }
-        }
-        column = columnEnd
-      }
+  let kernels = KernelSet.best
+  // A strip is as wide as the kernel's squares, and long enough to be worth a thread.
+  let strip = 16
+  let strips = (columns + strip - 1) / strip
+  OpProfile.measure(ValueProblem(op: "transpose", count: rows * columns), kernels.name) {
+    Parallel.run(count: strips, grain: max(1, (1 << 15) / (strip * rows + 1))) { range in
+      kernels.table.pointee.transpose(
+        source, destination, columns, rows, range.lowerBound * strip,
+        min(columns, range.upperBound * strip))
     }
   }
 }

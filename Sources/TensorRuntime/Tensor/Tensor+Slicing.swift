@@ -33,9 +33,11 @@ extension Tensor {
     let run = range.count * inner
     let stride = stored[position] * inner
     return Tensor(shape: sliced, layout: layout) { destination in
-      copyRuns(
-        from: base + start, stride: stride, into: destination, stride: run, length: run,
-        count: outer)
+      OpProfile.measure(ValueProblem(op: "slice", count: run * outer), "copy") {
+        copyRuns(
+          from: base + start, stride: stride, into: destination, stride: run, length: run,
+          count: outer)
+      }
     }
   }
 
@@ -65,13 +67,15 @@ extension Tensor {
     let inner = stored[(position + 1)...].reduce(1, *)
     let total = joined[axis] * inner
     return Tensor(shape: joined, layout: first.layout) { destination in
-      var start = 0
-      for part in parts {
-        let run = part.shape[axis] * inner
-        copyRuns(
-          from: part.base, stride: run, into: destination + start, stride: total, length: run,
-          count: outer)
-        start += run
+      OpProfile.measure(ValueProblem(op: "concatenate", count: total * outer), "copy") {
+        var start = 0
+        for part in parts {
+          let run = part.shape[axis] * inner
+          copyRuns(
+            from: part.base, stride: run, into: destination + start, stride: total, length: run,
+            count: outer)
+          start += run
+        }
       }
       withExtendedLifetime(parts) {}
     }

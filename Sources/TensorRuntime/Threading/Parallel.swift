@@ -23,18 +23,50 @@ public enum Parallel {
   ///   - grain: Items per block, at least 1; the last block may be smaller.
   ///   - body: Called once for each block, from any thread.
   public static func run(count: Int, grain: Int, _ body: (Range<Int>) -> Void) {
+    run(count: count, grain: grain, threads: threadCount) { range, _ in body(range) }
+  }
+
+  /// Runs `body` over all blocks of `0..<count`, lending each thread working memory of its own.
+  ///
+  /// The memory of all threads is taken at once before the loop begins, so that what a loop asks of
+  /// the pool does not depend on which threads come in time.
+  ///
+  /// - Parameters:
+  ///   - count: The number of items.
+  ///   - grain: Items per block, at least 1; the last block may be smaller.
+  ///   - scratch: The floats that each thread needs.
+  ///   - body: Called once for each block, from any thread, with 64-byte aligned memory of undefined
+  ///     contents that is the calling thread's during the call.
+  static func run(
+    count: Int, grain: Int, scratch: Int,
+    _ body: (Range<Int>, UnsafeMutablePointer<Float>) -> Void
+  ) {
+    guard count > 0 else { return }
+    // Whole lines, and one between threads.
+    let share = (scratch + 15) / 16 * 16 + 16
+    let seats = min(threadCount, (count - 1) / grain + 1)
+    Scratch.floats(share * seats) { memory in
+      run(count: count, grain: grain, threads: seats) { range, seat in
+        body(range, memory + seat * share)
+      }
+    }
+  }
+
+  private static func run(
+    count: Int, grain: Int, threads: Int, _ body: (Range<Int>, _ seat: Int) -> Void
+  ) {
     precondition(grain >= 1, "a block needs an item, got grain \(grain)")
     guard count > 0 else { return }
     let blocks = (count - 1) / grain + 1
     if blocks == 1 {
-      body(0..<count)
+      body(0..<count, 0)
       return
     }
-    let pool = WorkerPool.shared
-    let shared = pool.run(blocks: blocks) { block in
-      body(block * grain..<min(count, (block + 1) * grain))
+    func range(_ block: Int) -> Range<Int> { block * grain..<min(count, (block + 1) * grain) }
+    let isShared = WorkerPool.shared.run(blocks: blocks, threads: threads) { block, seat in
+      body(range(block), seat)
     }
-    if shared { return }
-    for block in 0..<blocks { body(block * grain..<min(count, (block + 1) * grain)) }
+    if isShared { return }
+    for block in 0..<blocks { body(range(block), 0) }
   }
 }

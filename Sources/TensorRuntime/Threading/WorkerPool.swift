@@ -21,12 +21,14 @@ final class WorkerPool: @unchecked Sendable {
     let blocks: Int
     let maximumWorkers: Int
     /// Nil once the loop is over: a worker may outlive it holding the job, but not the closure.
-    private var body: ((Int) -> Void)?
+    private var body: ((_ block: Int, _ seat: Int) -> Void)?
     let next = Atomic<Int>(0)
+    /// How many threads have joined; each has a number of its own.
+    private let seats = Atomic<Int>(0)
     /// Workers inside; changed under the pool's mutex, watched without it.
     let active = Atomic<Int>(0)
 
-    init(blocks: Int, maximumWorkers: Int, body: @escaping (Int) -> Void) {
+    init(blocks: Int, maximumWorkers: Int, body: @escaping (Int, Int) -> Void) {
       self.blocks = blocks
       self.maximumWorkers = maximumWorkers
       self.body = body
@@ -34,10 +36,11 @@ final class WorkerPool: @unchecked Sendable {
 
     func work() {
       guard let body else { return }
+      let seat = seats.wrappingAdd(1, ordering: .relaxed).oldValue
       while true {
         let block = next.wrappingAdd(1, ordering: .relaxed).oldValue
         if block >= blocks { return }
-        body(block)
+        body(block, seat)
       }
     }
 
@@ -72,8 +75,11 @@ final class WorkerPool: @unchecked Sendable {
   }
 
   /// Runs the blocks on several threads, or returns false when the caller should run them itself.
-  func run(blocks: Int, _ body: (Int) -> Void) -> Bool {
-    let threads = min(threadCount, blocks)
+  ///
+  /// The body is told which block to compute and the calling thread's seat: below `threads`, and no
+  /// other thread's during this loop.
+  func run(blocks: Int, threads: Int, _ body: (_ block: Int, _ seat: Int) -> Void) -> Bool {
+    let threads = min(threads, blocks)
     guard threads > 1, pthread_getspecific(insideKey) == nil,
       !busy.exchange(true, ordering: .acquiring)
     else { return false }

@@ -50,23 +50,24 @@ public struct LoRASource: WeightSource {
   }
 
   /// The tensor, merged when the adapter has a module for it, or a `WeightError` saying why not.
+  ///
+  /// The merged values are computed whenever they are read.
   public func tensor(_ key: String) throws -> RawTensor {
     let tensor = try base.tensor(key)
     guard let modules = modules[key], tensor.count > 0 else { return tensor }
-    let owner = OwnedBytes(byteCount: tensor.count * MemoryLayout<Float>.size)
-    let values = owner.bytes.assumingMemoryBound(to: Float.self)
-    guard let output = values.baseAddress else { return tensor }
-    tensor.copyFloats(into: output)
-    for module in modules {
-      addProduct(
-        up: try adapter.source.tensor(module.upKey).floats(),
-        down: try adapter.source.tensor(module.downKey).floats(),
-        size: (rows: tensor.shape[0], columns: tensor.count / tensor.shape[0], rank: module.rank),
-        scale: Float(Double(scale) * module.scale), to: output)
+    let products = try modules.map { module in
+      LowRankProduct(
+        up: try adapter.source.tensor(module.upKey),
+        down: try adapter.source.tensor(module.downKey), rank: module.rank,
+        scale: Float(Double(scale) * module.scale))
     }
-    let bytes = UnsafeRawBufferPointer(
-      start: output, count: tensor.count * MemoryLayout<Float>.size)
-    return RawTensor(dtype: .float32, shape: tensor.shape, bytes: bytes, owner: owner)
+    return RawTensor(shape: tensor.shape) { output in
+      tensor.copyFloats(into: output)
+      for product in products {
+        product.add(
+          to: output, rows: tensor.shape[0], columns: tensor.count / tensor.shape[0])
+      }
+    }
   }
 
   /// The identity of model, adapter and scale; the model's own when the adapter changes nothing.
@@ -81,24 +82,28 @@ public struct LoRASource: WeightSource {
   }
 }
 
-/// Adds scale · up · down to a row-major matrix, in parallel over blocks of rows.
-///
-/// The blocks depend on the size alone, so the bits do not depend on the number of threads.
-private func addProduct(
-  up: [Float], down: [Float], size: (rows: Int, columns: Int, rank: Int), scale: Float,
-  to output: UnsafeMutablePointer<Float>
-) {
-  _ = singleThreadedBLAS
-  let matrix = SharedPointer(pointer: output)
-  up.withUnsafeBufferPointer { up in
-    down.withUnsafeBufferPointer { down in
-      guard let upBase = up.baseAddress, let downBase = down.baseAddress else { return }
-      Parallel.run(count: size.rows, grain: 64) { rows in
-        cblas_sgemm(
-          CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(rows.count), Int32(size.columns),
-          Int32(size.rank), scale, upBase + rows.lowerBound * size.rank, Int32(size.rank), downBase,
-          Int32(size.columns), 1, matrix.pointer + rows.lowerBound * size.columns,
-          Int32(size.columns))
+/// scale · up · down, to be added to a weight.
+private struct LowRankProduct: Sendable {
+  let up: RawTensor
+  let down: RawTensor
+  let rank: Int
+  let scale: Float
+
+  /// Adds the product to a row-major matrix, in parallel over blocks of rows.
+  ///
+  /// The blocks depend on the size alone, so the bits do not depend on the number of threads.
+  func add(to output: UnsafeMutablePointer<Float>, rows: Int, columns: Int) {
+    _ = singleThreadedBLAS
+    let matrix = SharedPointer(pointer: output)
+    up.floats().withUnsafeBufferPointer { up in
+      down.floats().withUnsafeBufferPointer { down in
+        guard let upBase = up.baseAddress, let downBase = down.baseAddress else { return }
+        Parallel.run(count: rows, grain: 64) { part in
+          cblas_sgemm(
+            CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(part.count), Int32(columns),
+            Int32(rank), scale, upBase + part.lowerBound * rank, Int32(rank), downBase,
+            Int32(columns), 1, matrix.pointer + part.lowerBound * columns, Int32(columns))
+        }
       }
     }
   }

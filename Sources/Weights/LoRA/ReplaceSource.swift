@@ -75,9 +75,14 @@ public struct ReplaceSource: WeightSource {
     let replacement = try replacements.tensor(key)
     if blend == 1 { return replacement }
     let keep = min(max(1 - blend, 0), 1)
-    let original = try base.tensor(key).floats()
-    let values = zip(original, replacement.floats()).map { keep * $0 + blend * $1 }
-    return RawTensor(values, shape: replacement.shape)
+    let original = try base.tensor(key)
+    let blend = blend
+    return RawTensor(shape: replacement.shape) { output in
+      original.copyFloats(into: output)
+      for (index, value) in replacement.floats().enumerated() {
+        output[index] = keep * output[index] + blend * value
+      }
+    }
   }
 
   /// The identity of model, replacements and blend; the model's own when nothing is replaced.

@@ -26,13 +26,12 @@ func onlineAttention(_ call: AttentionCall, kernels: KernelSet) {
       Parallel.run(count: heads, grain: 1) { range in
         table.pointee.attention_pack(problem, range.lowerBound, range.upperBound)
       }
-      Parallel.run(count: heads * blocks, grain: 1) { range in
-        Scratch.floats(table.pointee.attention_scratch_floats(p.headSize)) { scratch in
-          for index in range {
-            let rows = share(index % blocks, of: blocks, p.queries)
-            table.pointee.attention(
-              problem, index / blocks, rows.lowerBound, rows.upperBound, scratch)
-          }
+      let scratch = table.pointee.attention_scratch_floats(p.headSize)
+      Parallel.run(count: heads * blocks, grain: 1, scratch: scratch) { range, memory in
+        for index in range {
+          let rows = share(index % blocks, of: blocks, p.queries)
+          table.pointee.attention(
+            problem, index / blocks, rows.lowerBound, rows.upperBound, memory)
         }
       }
     }

@@ -27,7 +27,7 @@ public func scaledDotProductAttention(
     Tensor(shape: query.shape) { destination in
       guard query.count > 0 else { return }
       let implementation = AttentionTable.table.choose(problem)
-      OpProfile.measure("attention", implementation.name, problem.description) {
+      OpProfile.measure(problem, implementation.name) {
         implementation.body(
           AttentionCall(
             problem: problem, query: q.base, key: k.base, value: v.base, output: destination))

@@ -72,17 +72,15 @@ struct WinogradConv: ConvKernel {
       let channels = whole.input.channels
       let inputFloats = table.pointee.winograd_input_floats(largest, channels)
       let scratch = inputFloats + table.pointee.winograd_scratch_floats(largest, channels)
-      Parallel.run(count: groups, grain: 1) { range in
-        Scratch.floats(scratch) { memory in
-          for group in range {
-            let part = share(group, of: groups, tiles)
-            var own = problem(part, memory)
-            own.prepared = UnsafePointer(prepared)
-            withUnsafePointer(to: own) { own in
-              table.pointee.winograd_input(own, 0, part.count)
-              for panel in 0..<weights.panels {
-                table.pointee.winograd_output(own, 0, part.count, panel, memory + inputFloats)
-              }
+      Parallel.run(count: groups, grain: 1, scratch: scratch) { range, memory in
+        for group in range {
+          let part = share(group, of: groups, tiles)
+          var own = problem(part, memory)
+          own.prepared = UnsafePointer(prepared)
+          withUnsafePointer(to: own) { own in
+            table.pointee.winograd_input(own, 0, part.count)
+            for panel in 0..<weights.panels {
+              table.pointee.winograd_output(own, 0, part.count, panel, memory + inputFloats)
             }
           }
         }
@@ -118,13 +116,11 @@ struct WinogradConv: ConvKernel {
       Parallel.run(count: tiles, grain: 8) { range in
         table.pointee.winograd_input(problem, range.lowerBound, range.upperBound)
       }
-      Parallel.run(count: panels * splits, grain: 1) { range in
-        Scratch.floats(scratch) { memory in
-          for index in range {
-            let part = share(index % splits, of: splits, tiles)
-            table.pointee.winograd_output(
-              problem, part.lowerBound, part.upperBound, index / splits, memory)
-          }
+      Parallel.run(count: panels * splits, grain: 1, scratch: scratch) { range, memory in
+        for index in range {
+          let part = share(index % splits, of: splits, tiles)
+          table.pointee.winograd_output(
+            problem, part.lowerBound, part.upperBound, index / splits, memory)
         }
       }
     }

@@ -94,7 +94,7 @@ public struct Conv2D: Sendable {
         guard problem.outputPixels > 0 else { return }
         let implementation = ConvTable.table.choose(problem)
         let kernel = kernels.kernel(implementation.name) { implementation.body(parameters) }
-        OpProfile.measure("conv2d", implementation.name, problem.description) {
+        OpProfile.measure(problem, implementation.name) {
           kernel.run(
             ConvCall(
               problem: problem, input: input.base, residual: added?.base,

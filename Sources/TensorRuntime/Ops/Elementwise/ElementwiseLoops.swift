@@ -80,9 +80,11 @@ extension Tensor {
     let source = base
     return withTensors(self) {
       Tensor(shape: shape, layout: layout) { destination in
-        Parallel.run(count: count, grain: elementwiseGrain) { range in
-          let (from, to) = (source + range.lowerBound, destination + range.lowerBound)
-          for index in 0..<range.count { to[index] = operation(from[index]) }
+        OpProfile.measure(ValueProblem(op: "map", count: count), "loop") {
+          Parallel.run(count: count, grain: elementwiseGrain) { range in
+            let (from, to) = (source + range.lowerBound, destination + range.lowerBound)
+            for index in 0..<range.count { to[index] = operation(from[index]) }
+          }
         }
       }
     }
@@ -98,10 +100,12 @@ extension Tensor {
     let second = other.base
     return withTensors(lhs, other) {
       Tensor(shape: lhs.shape, layout: lhs.layout) { destination in
-        Parallel.run(count: lhs.count, grain: elementwiseGrain) { range in
-          let (a, b) = (first + range.lowerBound, second + range.lowerBound)
-          let result = destination + range.lowerBound
-          for index in 0..<range.count { result[index] = operation(a[index], b[index]) }
+        OpProfile.measure(ValueProblem(op: "combine", count: lhs.count), "loop") {
+          Parallel.run(count: lhs.count, grain: elementwiseGrain) { range in
+            let (a, b) = (first + range.lowerBound, second + range.lowerBound)
+            let result = destination + range.lowerBound
+            for index in 0..<range.count { result[index] = operation(a[index], b[index]) }
+          }
         }
       }
     }

@@ -11,7 +11,7 @@ public func activate(_ x: Tensor, _ activation: Activation) -> Tensor {
     Tensor(shape: x.shape, layout: x.layout) { destination in
       let problem = ElementwiseProblem(count: x.count, activation: activation)
       let implementation = ActivationTable.table.choose(problem)
-      OpProfile.measure("activation", implementation.name, problem.description) {
+      OpProfile.measure(problem, implementation.name) {
         implementation.body(source, destination, problem)
       }
     }

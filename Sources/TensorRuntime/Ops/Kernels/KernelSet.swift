@@ -23,6 +23,12 @@ struct KernelSet: @unchecked Sendable {
     return sets + [portable]
   }()
 
+  /// The set for work whose results do not depend on the instruction set: copies, exact conversions.
+  static var best: KernelSet {
+    let cap = Dispatch.effectiveCap
+    return compiled.first { $0.isa <= cap } ?? portable
+  }
+
   /// The sets that dispatch tables offer.
   ///
   /// On x86-64 a processor without AVX2 is better served by OpenBLAS, which picks its own

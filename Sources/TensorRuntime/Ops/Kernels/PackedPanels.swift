@@ -74,10 +74,9 @@ struct PackedPanels: Sendable {
       }
     }
     if weight.dtype == .float32 || form.type != CK_FLOAT32 {
-      weight.withUnsafeBytes { bytes in
+      weight.withBytesReadOnce { bytes in
         if let base = bytes.baseAddress { pack(base) }
       }
-      weight.releasePages()
     } else {
       let floats = weight.alignedFloats()
       withExtendedLifetime(floats) { pack(floats.pointer) }
@@ -99,15 +98,12 @@ struct PackedPanels: Sendable {
     let groups = min(panels, wanted)
     let scratch = table.pointee.gemm_scratch_floats((rows + rowBlocks - 1) / rowBlocks, depth)
     withUnsafePointer(to: problem) { problem in
-      Parallel.run(count: groups * rowBlocks, grain: 1) { range in
-        Scratch.floats(scratch) { memory in
-          for index in range {
-            let part = share(index % rowBlocks, of: rowBlocks, rows)
-            let group = share(index / rowBlocks, of: groups, panels)
-            table.pointee.gemm(
-              problem, part.lowerBound, part.upperBound, group.lowerBound, group.upperBound,
-              memory)
-          }
+      Parallel.run(count: groups * rowBlocks, grain: 1, scratch: scratch) { range, memory in
+        for index in range {
+          let part = share(index % rowBlocks, of: rowBlocks, rows)
+          let group = share(index / rowBlocks, of: groups, panels)
+          table.pointee.gemm(
+            problem, part.lowerBound, part.upperBound, group.lowerBound, group.upperBound, memory)
         }
       }
     }

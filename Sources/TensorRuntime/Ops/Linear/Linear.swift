@@ -79,7 +79,7 @@ public struct Linear: Sendable {
         guard problem.rows > 0 else { return }
         let implementation = LinearTable.table.choose(problem)
         let kernel = kernels.kernel(implementation.name) { implementation.body(parameters) }
-        OpProfile.measure("linear", implementation.name, problem.description) {
+        OpProfile.measure(problem, implementation.name) {
           kernel.run(
             LinearCall(
               problem: problem, input: input.base, residual: residual?.base, output: destination))

@@ -24,15 +24,13 @@ func momentsGroupNorm(_ call: GroupNormCall, kernels: KernelSet) {
   }
   withUnsafePointer(to: problem) { problem in
     Scratch.doubles(p.batch * blocks * p.groups * 2) { moments in
-      Parallel.run(count: p.batch * blocks, grain: 1) { parts in
-        Scratch.floats(2 * p.channels) { scratch in
-          for part in parts {
-            let range = pixels(part)
-            let means = moments + part * p.groups * 2
-            table.pointee.group_norm_moments(
-              problem, part / blocks, range.lowerBound, range.upperBound, means,
-              means + p.groups, scratch)
-          }
+      Parallel.run(count: p.batch * blocks, grain: 1, scratch: 2 * p.channels) { parts, scratch in
+        for part in parts {
+          let range = pixels(part)
+          let means = moments + part * p.groups * 2
+          table.pointee.group_norm_moments(
+            problem, part / blocks, range.lowerBound, range.upperBound, means, means + p.groups,
+            scratch)
         }
       }
       Scratch.floats(p.batch * p.channels * 2) { affine in

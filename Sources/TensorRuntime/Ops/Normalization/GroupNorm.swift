@@ -45,7 +45,7 @@ public struct GroupNorm: Sendable {
       Tensor(shape: x.shape, layout: .channelsLast) { destination in
         guard x.count > 0 else { return }
         let implementation = GroupNormTable.table.choose(problem)
-        OpProfile.measure("group_norm", implementation.name, problem.description) {
+        OpProfile.measure(problem, implementation.name) {
           implementation.body(
             GroupNormCall(
               problem: problem, input: input.base, weight: weight.pointer, bias: bias.pointer,

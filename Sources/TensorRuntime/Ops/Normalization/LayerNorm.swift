@@ -33,7 +33,7 @@ public struct LayerNorm: Sendable {
       Tensor(shape: x.shape) { destination in
         guard x.count > 0 else { return }
         let implementation = LayerNormTable.table.choose(problem)
-        OpProfile.measure("layer_norm", implementation.name, problem.description) {
+        OpProfile.measure(problem, implementation.name) {
           implementation.body(
             LayerNormCall(
               problem: problem, input: input.base, weight: weight.pointer, bias: bias?.pointer,

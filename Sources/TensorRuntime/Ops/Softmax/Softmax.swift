@@ -18,7 +18,7 @@ public func softmax(_ x: Tensor) -> Tensor {
     Tensor(shape: x.shape) { destination in
       guard x.count > 0 else { return }
       let implementation = SoftmaxTable.table.choose(problem)
-      OpProfile.measure("softmax", implementation.name, problem.description) {
+      OpProfile.measure(problem, implementation.name) {
         implementation.body(input.base, destination, problem)
       }
     }
