@@ -176,4 +176,5 @@ def main():
         print(name, tuple(tensor.shape), float(tensor.abs().max()))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -47,13 +47,19 @@ struct UNetDenoise: NodeType {
           "the noise does not fit the latent", port: "noise", expected: "\(content.shape)",
           got: "\(noise.shape)"))
     }
-    let guided = ($guidance.known ?? 0) > 1
-    let run = ControlledRun(unet: recipe, latentShape: content.shape, isGuided: guided)
+    let run = ControlledRun(
+      unet: recipe, latentShape: content.shape, isGuided: try isKnownGuided(recipe))
     for control in $control.known ?? [] { try control.recipe.check(run) }
     try run.checkImagePrompts()
     // Finds an adapter for another model.
     _ = try recipe.source()
     denoised = .predicted(content.shape)
+  }
+
+  /// Whether the model will be asked twice per step; one that is told the guidance never is.
+  private func isKnownGuided(_ recipe: UNetRecipe) throws -> Bool {
+    let isTold = try recipe.config().timestepCondWidth != nil
+    return !isTold && ($guidance.known ?? 0) > 1
   }
 
   private func checkSampling(_ recipe: UNetRecipe, _ context: ValidationContext) throws {
@@ -101,7 +107,7 @@ struct UNetDenoise: NodeType {
     guard let recipe = $unet.known, let shape = $latent.known?.shape,
       let weights = try? recipe.source().packedByteCount, let config = try? recipe.config()
     else { return nil }
-    let batch = shape[0] * (($guidance.known ?? 0) > 1 ? 2 : 1)
+    let batch = shape[0] * ((try? isKnownGuided(recipe)) == true ? 2 : 1)
     let channels = config.levels.map(\.channels).reduce(0, +)
     // Skips of the way down and a few feature maps at the finest level.
     let activations = batch * shape[2] * shape[3] * channels * 4 * 8

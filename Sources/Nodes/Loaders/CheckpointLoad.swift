@@ -53,6 +53,7 @@ struct CheckpointLoad: NodeType {
       "\(component.rawValue) \(try layout.digest(component))"
     }
     digests.append("scheduler \(layout.schedulerConfig?.canonicalText() ?? "none")")
+    digests.append("missing prompt \(layout.zeroesMissingPrompt ? "zeros" : "encoded")")
     for component in layout.components {
       guard let folder = layout.tokenizerFolder(component) else { continue }
       digests.append("tokenizer of \(component.rawValue) \(try files.digest(folder))")

@@ -6,11 +6,11 @@ import Weights
 /// The tokenizers and text encoders of a checkpoint: one of each, or two of each for SDXL.
 final class PromptEncoder: Sendable {
   private let parts: [(tokenizer: CLIPTokenizer, model: CLIPTextModel)]
-  private let family: ModelFamily
+  private let layout: CheckpointLayout
   private let emptyEncoding = Mutex<ConditioningValue.Encoding?>(nil)
 
   init(_ recipe: TextEncoderRecipe) throws {
-    family = recipe.base.layout.family
+    layout = recipe.base.layout
     parts = try recipe.components.map { component in
       (
         try recipe.tokenizer(component),
@@ -31,20 +31,20 @@ final class PromptEncoder: Sendable {
       try part.model(ids: [part.tokenizer.encode(text)], clipSkip: clipSkip)
     }
     guard let last = outputs.last else { preconditionFailure("a prompt encoder has a model") }
-    if family == .sdxl {
+    if layout.family == .sdxl {
       let states = Tensor.concatenate(outputs.map(\.penultimateState), axis: 2)
       return .init(embeddings: states, pooled: last.pooled)
     }
     return .init(embeddings: last.lastHiddenState, pooled: nil)
   }
 
-  /// What stands in for a missing negative prompt: the encoding of nothing, for SDXL zeros.
+  /// What stands in for a missing negative prompt: the encoding of nothing, or zeros.
   ///
   /// It leaves no layer out, whatever the prompt does, as in diffusers.
   func empty() throws -> ConditioningValue.Encoding {
     if let known = emptyEncoding.withLock({ $0 }) { return known }
     var encoding = try encode("", second: "", clipSkip: 0)
-    if family == .sdxl {
+    if layout.zeroesMissingPrompt {
       encoding.embeddings = Tensor.zeros(encoding.embeddings.shape)
       encoding.pooled = encoding.pooled.map { Tensor.zeros($0.shape) }
     }

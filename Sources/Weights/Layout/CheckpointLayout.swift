@@ -15,6 +15,9 @@ public struct CheckpointLayout: Sendable {
   /// `scheduler_config.json`, or what the family's repositories have for a single file; nil for a folder
   /// whose index names no scheduler.
   public let schedulerConfig: JSONValue?
+  /// Whether a missing negative prompt is conditioned on zeros, and not on the empty prompt: the rule of
+  /// SDXL, which `model_index.json` can take back with `force_zeros_for_empty_prompt`.
+  public let zeroesMissingPrompt: Bool
   /// What was chosen other than asked for, as sentences.
   public let notes: [String]
   /// The keys of a single file that found their place and those that did not; empty for folders.
@@ -43,6 +46,7 @@ public struct CheckpointLayout: Sendable {
     self.path = path
     family = file.family
     schedulerConfig = file.schedulerConfig
+    zeroesMissingPrompt = file.family == .sdxl
     notes = []
     report = file.report
     parts = file.parts
@@ -78,6 +82,7 @@ public struct CheckpointLayout: Sendable {
     family = ModelFamily(
       unetConfig: unet.config, hasSecondTextEncoder: parts[.textEncoder2] != nil)
     schedulerConfig = try Self.schedulerConfig(folder, index)
+    zeroesMissingPrompt = family == .sdxl && index.bool("force_zeros_for_empty_prompt") != false
     self.notes = notes
     report = LoadReport()
     self.parts = parts
