@@ -1,6 +1,7 @@
 import DiffusionModels
 import GraphRuntime
 import Synchronization
+import TensorRuntime
 import Weights
 
 /// Turns recipes into models: opens, merges and packs weights when a node computes with them, shares
@@ -69,8 +70,16 @@ public final class ModelStore: Sendable {
 }
 
 extension WeightSource {
-  /// The bytes of all tensors in float32, as models hold them.
-  var packedByteCount: Int { keys.reduce(0) { $0 + 4 * (entry($1)?.count ?? 0) } }
+  /// The bytes of all tensors as models hold them: our own kernels read half precision as it is stored,
+  /// everything else is float32, merged weights too.
+  var packedByteCount: Int {
+    let readsHalves = RuntimeInfo.isa != .reference
+    return keys.reduce(0) { sum, key in
+      guard let entry = entry(key) else { return sum }
+      let isHalf = [.float16, .bfloat16].contains(entry.dtype)
+      return sum + entry.count * (isHalf && readsHalves ? 2 : 4)
+    }
+  }
 }
 
 extension ModelStore {

@@ -43,13 +43,19 @@ final class PromptEncoder: Sendable {
   /// It leaves no layer out, whatever the prompt does, as in diffusers.
   func empty() throws -> ConditioningValue.Encoding {
     if let known = emptyEncoding.withLock({ $0 }) { return known }
-    var encoding = try encode("", second: "", clipSkip: 0)
-    if layout.zeroesMissingPrompt {
-      encoding.embeddings = Tensor.zeros(encoding.embeddings.shape)
-      encoding.pooled = encoding.pooled.map { Tensor.zeros($0.shape) }
-    }
+    let encoding =
+      layout.zeroesMissingPrompt ? zeros : try encode("", second: "", clipSkip: 0)
     emptyEncoding.withLock { $0 = encoding }
     return encoding
+  }
+
+  /// Zeros in the form of an encoding of two encoders.
+  private var zeros: ConditioningValue.Encoding {
+    let configs = parts.map(\.model.config)
+    let length = parts.map(\.tokenizer.maximumLength).max() ?? 0
+    return .init(
+      embeddings: Tensor.zeros([1, length, configs.reduce(0) { $0 + $1.hiddenSize }]),
+      pooled: Tensor.zeros([1, configs.last?.projectionSize ?? 0]))
   }
 
   /// The part of a text that is beyond what the first encoder reads; nil when it reads all.

@@ -90,5 +90,5 @@ import Testing
 
 extension PixelImage {
   /// The picture turned by half a circle.
-  fileprivate var upsideDown: PixelImage { EXIFOrientation(code: 3).apply(to: self) }
+  var upsideDown: PixelImage { EXIFOrientation(code: 3).apply(to: self) }
 }
