@@ -8,13 +8,7 @@ CK_DECLARE(void, ck_pack_weights, const ck_packing *packing, long panel_begin, l
 CK_DECLARE(size_t, ck_gemm_scratch_floats, long rows, long depth);
 CK_DECLARE(void, ck_gemm_f32, const ck_gemm *problem, long row_begin, long row_end, long panel_begin, long panel_end,
            float *scratch);
-CK_DECLARE(size_t, ck_winograd_input_floats, long tiles, long channels);
-CK_DECLARE(void, ck_winograd_input, const ck_winograd *problem, long tile_begin, long tile_end);
-CK_DECLARE(size_t, ck_winograd_weight_floats, long channels);
-CK_DECLARE(void, ck_winograd_weights, const ck_winograd *problem, long panel, float *out);
-CK_DECLARE(size_t, ck_winograd_scratch_floats, long tiles, long channels);
-CK_DECLARE(void, ck_winograd_output, const ck_winograd *problem, long tile_begin, long tile_end, long panel,
-           float *scratch);
+extern const ck_winograd_kernels CK_NAME(ck_winograd_2), CK_NAME(ck_winograd_4), CK_NAME(ck_winograd_6);
 CK_DECLARE(void, ck_conv_narrow, const ck_conv_input *input, const float *weights, long outputs, const float *bias,
            float *out, long pixel_begin, long pixel_end);
 CK_DECLARE(size_t, ck_attention_packed_floats, long key_count, long head_size);
@@ -45,12 +39,9 @@ static const ck_kernels kernels = {
     .pack_weights = CK_NAME(ck_pack_weights),
     .gemm_scratch_floats = CK_NAME(ck_gemm_scratch_floats),
     .gemm = CK_NAME(ck_gemm_f32),
-    .winograd_input_floats = CK_NAME(ck_winograd_input_floats),
-    .winograd_input = CK_NAME(ck_winograd_input),
-    .winograd_weight_floats = CK_NAME(ck_winograd_weight_floats),
-    .winograd_weights = CK_NAME(ck_winograd_weights),
-    .winograd_scratch_floats = CK_NAME(ck_winograd_scratch_floats),
-    .winograd_output = CK_NAME(ck_winograd_output),
+    .winograd2 = &CK_NAME(ck_winograd_2),
+    .winograd4 = &CK_NAME(ck_winograd_4),
+    .winograd6 = &CK_NAME(ck_winograd_6),
     .conv_narrow = CK_NAME(ck_conv_narrow),
     .attention_packed_floats = CK_NAME(ck_attention_packed_floats),
     .attention_pack = CK_NAME(ck_attention_pack),

@@ -62,17 +62,50 @@ struct ConvCase: Sendable, CustomTestStringConvertible {
     ConvCase(inputs: 16, outputs: 5, height: 11, width: 8, padding: .none),
     ConvCase(inputs: 18, padding: Padding(top: 0, left: 2, bottom: 1, right: 0)),
     ConvCase(batch: 2, inputs: 16, outputs: 4, height: 67, width: 70, plain: true),
+    // Whole vectors of outputs, several blocks of depth and panels; one pixel high.
+    ConvCase(batch: 2, inputs: 352, outputs: 160, height: 13, width: 7),
+    ConvCase(inputs: 32, outputs: 96, height: 1, width: 29, plain: true),
     // Enough tiles for tasks that work alone.
     ConvCase(inputs: 18, outputs: 20, height: 181, width: 179, plain: true),
+    ConvCase(inputs: 16, outputs: 32, height: 90, width: 93, enlarged: (180, 186), dtype: .float16),
   ]
 
   @Test(arguments: runnableKernels, winogradCases)
   func winogradEqualsReference(_ kernels: KernelSet, _ conv: ConvCase) {
     #expect(WinogradConv.refusal(conv.problem) == nil)
+    expectWinograd(conv, kernels)
+  }
+
+  private func expectWinograd(_ conv: ConvCase, _ kernels: KernelSet) {
     let parameters = conv.parameters
-    expectClose(
-      conv.run(WinogradConv(parameters, kernels: kernels)), conv.run(ReferenceConv(parameters)),
-      relative: 1e-5)
+    let expected = conv.run(ReferenceConv(parameters))
+    for (tile, bound) in [(WinogradTile.two, 3e-6), (.four, 1e-5), (.six, 4e-5)] {
+      let kernel = WinogradConv(parameters, kernels: kernels, tile: tile)
+      let actual = conv.run(kernel)
+      expectClose(
+        actual, expected, relative: bound, "\(conv.testDescription) \(conv.padding) \(tile)")
+      let streamed = WinogradConv(parameters, kernels: kernels, tile: tile, streamedBytes: 0)
+      #expect(conv.run(streamed).floats() == actual.floats())
+    }
+  }
+
+  /// Random shapes: odd sizes, channel tails, batches, paddings, all tiles.
+  @Test(arguments: runnableKernels)
+  func winogradEqualsReferenceOnRandomShapes(_ kernels: KernelSet) {
+    var generator = SplitMix(state: 20)
+    for _ in 0..<24 {
+      func pick(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &generator) }
+      let conv = ConvCase(
+        batch: pick(1...3), inputs: pick(16...90),
+        outputs: [pick(1...70), 16, 48, 64][pick(0...3)],
+        height: pick(3...19),
+        width: pick(3...19),
+        padding: Padding(
+          top: pick(0...2), left: pick(0...2), bottom: pick(0...2), right: pick(0...2)),
+        dtype: [.float32, .float16, .bfloat16][pick(0...2)], plain: pick(0...1) == 0)
+      guard WinogradConv.refusal(conv.problem) == nil else { continue }
+      expectWinograd(conv, kernels)
+    }
   }
 
   static let patchCases = [
@@ -111,8 +144,8 @@ struct ConvCase: Sendable, CustomTestStringConvertible {
   }
 
   /// Groups and splits of tiles may not change a bit: a batch gives what its samples give alone.
-  @Test(arguments: runnableKernels)
-  func bitsDoNotDependOnTheBatch(_ kernels: KernelSet) {
+  @Test(arguments: runnableKernels, WinogradTile.allCases)
+  func bitsDoNotDependOnTheBatch(_ kernels: KernelSet, _ tile: WinogradTile) {
     let both = ConvCase(batch: 2, inputs: 40, outputs: 70, height: 80, width: 84, plain: true)
     let parameters = both.parameters
     let x = noise([2, 40, 80, 84], seed: 6).channelsLast()
@@ -121,7 +154,7 @@ struct ConvCase: Sendable, CustomTestStringConvertible {
       conv.batch = batch
       let problem = conv.problem
       return Tensor(shape: [batch * 80 * 84 * 70]) { output in
-        WinogradConv(parameters, kernels: kernels).run(
+        WinogradConv(parameters, kernels: kernels, tile: tile).run(
           ConvCall(problem: problem, input: input, residual: nil, perChannel: nil, output: output))
       }.floats()
     }

@@ -10,6 +10,18 @@ extension KernelSet: CustomTestStringConvertible {
   public var testDescription: String { name }
 }
 
+/// Repeatable random choices (splitmix64).
+struct SplitMix: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var mixed = (state ^ (state >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+    return mixed ^ (mixed >> 31)
+  }
+}
+
 /// Repeatable values in -1..<1.
 func noise(_ shape: [Int], seed: UInt64, scale: Float = 1) -> Tensor {
   var generator = TorchGenerator(seed: seed)

@@ -76,15 +76,19 @@ void CK_NAME(ck_gemm_f32)(const ck_gemm *g, long row_begin, long row_end, long p
   }
   for (long panel = panel_begin; panel < panel_end; panel++) {
     const int vectors = panel_vectors(g->columns, g->gated, panel);
-    const long width = vectors * CK_LANES;
+    const long width = vectors * CK_LANES, first = panel * CK_PANEL, at = row_begin * g->columns + first;
+    const float *residual = g->epilogue.residual;
+    const ck_touch touch = {(const char *)(g->out + at), residual ? (const char *)(residual + at) : NULL,
+                            g->columns * (long)sizeof(float), ck_min(width, g->columns - first) * (long)sizeof(float)};
     for (long block = 0; block < blocks; block++) {
       const long begin = depth_begin(g->depth, block), depth = depth_begin(g->depth, block + 1) - begin;
-      const long first = panel * g->depth * CK_PANEL + begin * width;
-      const float *right = widen_panel(g->weights, g->weight_type, first, depth * width, widened);
+      const long stored = panel * g->depth * CK_PANEL + begin * width;
+      const float *right = widen_panel(g->weights, g->weight_type, stored, depth * width, widened);
       // What follows this block of weights is the next block or, after the last, the next panel.
       const long size = g->weight_type == CK_FLOAT32 ? 4 : 2;
-      micro_strips(rows, vectors, depth, left + block * rows * CK_LDA, right, sums, CK_PANEL, block > 0,
-                   (const char *)g->weights + (first + depth * width) * size, depth * width * size);
+      micro_strips_touching(rows, vectors, depth, left + block * rows * CK_LDA, right, sums, CK_PANEL, block > 0,
+                            (const char *)g->weights + (stored + depth * width) * size, depth * width * size,
+                            residual && block == blocks - 1 ? &touch : NULL);
     }
     if (g->gated)
       store_gated_panel(g, sums, row_begin, row_end, panel);

@@ -71,18 +71,32 @@ typedef struct {
   ck_weight_type packed_type;
 } ck_packing;
 
-/// A stride-1 3x3 convolution by Winograd's F(4x4, 3x3) over one group of tiles.
+/// A stride-1 3x3 convolution by Winograd's method over one group of tiles.
 typedef struct {
-  ck_conv_input input;
+  ck_conv_input input;  // its maps reach past the last output by a whole tile
   const void *weights;  // packed with depth over (input, tap)
   ck_weight_type weight_type;
   long out_channels;
   float *out;           // [samples][out_height][out_width][out_channels]
   ck_epilogue epilogue; // rows_per_sample is out_height * out_width
   long tile_begin, tile_end;  // the group: tiles in the order (sample, tile row, tile column)
-  float *transformed;   // input tiles of the group, winograd_input_floats long, shared by all output channels
-  const float *_Nullable prepared;  // transformed weights of all panels; null to transform them where they are used
+  float *transformed;   // input tiles of the group, input_floats long, shared by all output channels
+  bool streaming;       // the output is too large for any cache: stores may go past them
 } ck_winograd;
+
+/// The kernels of Winograd's method for one size of tile.
+typedef struct {
+  long tile;       // output pixels along a side
+  long positions;  // products for each tile, input and output
+
+  size_t (*_Nonnull input_floats)(long tiles, long channels);
+  /// Transforms the group's tiles [tile_begin, tile_end), counted from the start of the group.
+  void (*_Nonnull input)(const ck_winograd *problem, long tile_begin, long tile_end);
+  size_t (*_Nonnull scratch_floats)(long tiles, long panels, long channels);
+  /// Products and output of tiles [tile_begin, tile_end) of the group for panels of output channels.
+  void (*_Nonnull output)(const ck_winograd *problem, long tile_begin, long tile_end, long panel_begin, long panel_end,
+                          float *scratch);
+} ck_winograd_kernels;
 
 /// Attention over tokens whose heads lie side by side: row r of head h begins at r * stride + h * head_size.
 typedef struct {
@@ -120,16 +134,8 @@ typedef struct {
   /// Rows [row_begin, row_end), at most CK_BLOCK_ROWS of them, by panels [panel_begin, panel_end).
   void (*_Nonnull gemm)(const ck_gemm *problem, long row_begin, long row_end, long panel_begin, long panel_end, float *scratch);
 
-  size_t (*_Nonnull winograd_input_floats)(long tiles, long channels);
-  /// Transforms the group's tiles [tile_begin, tile_end), counted from the start of the group.
-  void (*_Nonnull winograd_input)(const ck_winograd *problem, long tile_begin, long tile_end);
-  /// Floats of one panel's transformed weights.
-  size_t (*_Nonnull winograd_weight_floats)(long channels);
-  /// Transforms one panel into its place in an array of all panels.
-  void (*_Nonnull winograd_weights)(const ck_winograd *problem, long panel, float *out);
-  size_t (*_Nonnull winograd_scratch_floats)(long tiles, long channels);
-  /// Products and output of tiles [tile_begin, tile_end) of the group for one panel of output channels.
-  void (*_Nonnull winograd_output)(const ck_winograd *problem, long tile_begin, long tile_end, long panel, float *scratch);
+  /// Winograd's F(2x2, 3x3), F(4x4, 3x3) and F(6x6, 3x3).
+  const ck_winograd_kernels *winograd2, *winograd4, *winograd6;
 
   /// Output pixels [pixel_begin, pixel_end) of a convolution with at most four outputs; weights [outputs][tap][input].
   void (*_Nonnull conv_narrow)(const ck_conv_input *input, const float *weights, long outputs, const float *_Nullable bias, float *out,

@@ -94,16 +94,43 @@ static const ck_micro micro_table[3][9] = {
 
 CK_INLINE long micro_rows(int vectors) { return vectors == 1 ? CK_ROWS_1 : vectors == 2 ? CK_ROWS_2 : CK_ROWS_3; }
 
+/// Lines of memory that the rows of a product will be written to or joined with, brought near while it is computed.
+typedef struct {
+  const char *written, *read;  // first row's; either may be null
+  long stride;                 // bytes from row to row
+  long bytes;                  // of each row
+} ck_touch;
+
+CK_INLINE void touch_rows(const ck_touch *touch, long begin, long end) {
+  for (long row = begin; row < end; row++)
+    for (long at = row * touch->stride; at < row * touch->stride + touch->bytes; at += 64) {
+      if (touch->written) __builtin_prefetch(touch->written + at, 1, 3);
+      if (touch->read) __builtin_prefetch(touch->read + at, 0, 3);
+    }
+}
+
 /// `rows` rows by one panel, touching `ahead_bytes` bytes from `ahead` meanwhile.
 /// Rows go in strips of nearly equal height: a last strip of one row would run at a fraction of the speed.
-CK_INLINE void micro_strips(long rows, int vectors, long depth, const float *a, const float *b, float *c, long ldc,
-                            int accumulate, const void *ahead, long ahead_bytes) {
+CK_INLINE void micro_strips_touching(long rows, int vectors, long depth, const float *a, const float *b, float *c,
+                                     long ldc, int accumulate, const void *ahead, long ahead_bytes,
+                                     const ck_touch *touch) {
+  if (rows > 0 && rows <= micro_rows(vectors) && ahead_bytes == 0) {  // short products: even the divisions below would show
+    if (touch) touch_rows(touch, 0, rows);
+    micro_table[vectors - 1][rows](depth, a, b, c, ldc, accumulate, (ck_ahead){(const char *)ahead, 0});
+    return;
+  }
   long strips = (rows + micro_rows(vectors) - 1) / micro_rows(vectors);
   for (long s = 0, done = 0; s < strips; s++) {
     long count = (rows - done + strips - s - 1) / (strips - s);
     const ck_ahead part = {(const char *)ahead + ahead_bytes * s / strips, ahead_bytes / (strips * depth)};
+    if (touch) touch_rows(touch, done, done + count);
     micro_table[vectors - 1][count](depth, a + done * CK_LDA, b, c + done * ldc, ldc, accumulate, part);
     done += count;
   }
+}
+
+CK_INLINE void micro_strips(long rows, int vectors, long depth, const float *a, const float *b, float *c, long ldc,
+                            int accumulate, const void *ahead, long ahead_bytes) {
+  micro_strips_touching(rows, vectors, depth, a, b, c, ldc, accumulate, ahead, ahead_bytes, NULL);
 }
 #endif

@@ -77,6 +77,13 @@ CK_INLINE void vstore_part(float *p, vf v, long n) {
   vstore(lanes, v);
   for (long i = 0; i < n; i++) p[i] = lanes[i];
 }
+/// Orders streaming stores before whatever tells other threads of them.
+CK_INLINE void vfence(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_sfence();
+#endif
+}
+
 typedef float v8 __attribute__((ext_vector_type(8)));
 typedef float v4 __attribute__((ext_vector_type(4)));
 typedef float v2 __attribute__((ext_vector_type(2)));

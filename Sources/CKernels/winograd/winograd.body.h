@@ -1,25 +1,36 @@
-// F(4x4, 3x3) with the interpolation points 0, +-sqrt(1/2), +-sqrt(2) and infinity: half the error of the textbook's
-// 0, +-1, +-2 for the same number of steps, because (1/2) * 2 = 1 keeps the matrices small.
+// Winograd's convolutions for one size of tile; the file that includes this has included the points of that size and
+// has set WINOGRAD, the suffix of the tile's names.
 //
-// Transformed input: the 36 positions of a tile are rows of 36 matrix products. A matrix row is CK_LDA floats and holds
-// as many positions as fit, so that few channels do not waste memory.
+// Transformed input: the positions of a tile are rows of so many matrix products. Depth is cut into blocks that let two
+// positions share a matrix row of CK_LDA floats. Weights are transformed two rows of positions at a time, next to their
+// use: that costs less than reading transformed weights from memory.
 #include "../internal/epilogue.h"
 #include "../internal/micro.h"
 #include "../internal/panels.h"
 
-#define POINT_A 0.70710678118654752f
-#define POINT_B 1.41421356237309505f
+#define POSITIONS (POINTS * POINTS)
+#define WINOGRAD_NAME(base) CK_NAME(CK_JOIN(base, WINOGRAD))
+/// The longest block of depth.
+#define BLOCK_DEPTH (CK_LDA / 2)
+
+CK_INLINE long blocks_of(long channels) { return (channels + BLOCK_DEPTH - 1) / BLOCK_DEPTH; }
+CK_INLINE long block_begin(long channels, long block) { return channels * block / blocks_of(channels); }
+CK_INLINE long longest_block(long channels) { return (channels + blocks_of(channels) - 1) / blocks_of(channels); }
+
+/// Where a position lies in transformed input: in the order in which products use them, the rows of zero and infinity
+/// before those of the pairs of points.
+CK_INLINE long place_of_position(long y, long x) {
+  const long row = y == 0 ? 0 : y == POINTS - 1 ? 1 : y + 1;
+  return row * POINTS + x;
+}
 
 /// Positions of one tile that share a matrix row.
-CK_INLINE long positions_per_row(long channels) {
-  const long longest = (channels + depth_blocks(channels) - 1) / depth_blocks(channels);
-  return ck_min(36, CK_LDA / longest);
-}
+CK_INLINE long positions_per_row(long channels) { return ck_min(POSITIONS, CK_LDA / longest_block(channels)); }
 CK_INLINE long rows_per_tile(long channels) {
-  return (36 + positions_per_row(channels) - 1) / positions_per_row(channels);
+  return (POSITIONS + positions_per_row(channels) - 1) / positions_per_row(channels);
 }
 
-// The 36 positions of a tile are written and read together. Strides between them are an odd number of cache lines, or
+// The positions of a tile are written and read together. Strides between them are an odd number of cache lines, or
 // they would all fall into one set of the first-level cache.
 
 /// Matrix rows from one position to the next; a row is 21 lines.
@@ -27,46 +38,37 @@ CK_INLINE long input_rows(long tiles) { return tiles | 1; }
 /// Floats from one position to the next in sums and weights.
 CK_INLINE long odd_lines(long floats) { return (ck_round_up(floats, 16) / 16 | 1) * 16; }
 
-size_t CK_NAME(ck_winograd_input_floats)(long tiles, long channels) {
-  return (size_t)(depth_blocks(channels) * rows_per_tile(channels) * input_rows(tiles) * CK_LDA);
+static size_t WINOGRAD_NAME(input_floats)(long tiles, long channels) {
+  return (size_t)(blocks_of(channels) * rows_per_tile(channels) * input_rows(tiles) * CK_LDA);
 }
 
 // MARK: - Input
 
-CK_INLINE void input_step(const vf d[6], vf out[6]) {
-  const vf even_a = d[4] - 2.0f * d[2], odd_a = d[3] - 2.0f * d[1];
-  const vf even_b = d[4] - 0.5f * d[2], odd_b = d[3] - 0.5f * d[1];
-  out[0] = d[0] + d[4] - 2.5f * d[2];
-  out[1] = even_a + POINT_A * odd_a;
-  out[2] = even_a - POINT_A * odd_a;
-  out[3] = even_b + POINT_B * odd_b;
-  out[4] = even_b - POINT_B * odd_b;
-  out[5] = d[1] + d[5] - 2.5f * d[3];
-}
-
-/// Transforms one vector of channels of one tile.
-CK_INLINE void input_tile(const float *const pixels[36], long channel, long count, float *out, const long offsets[36]) {
-  vf half[6][6];
-  for (int x = 0; x < 6; x++) {
-    vf d[6], t[6];
+/// Transforms one vector of channels of one tile and asks for the same channels of the next tile.
+CK_INLINE void input_tile(const float *const pixels[POSITIONS], const float *const next[POSITIONS], long channel,
+                          long count, float *out, const long offsets[POSITIONS]) {
+  vf half[POINTS][POINTS];
+  for (int x = 0; x < POINTS; x++) {
+    vf d[POINTS], t[POINTS];
 #pragma clang loop unroll(full)
-    for (int y = 0; y < 6; y++) {
-      const float *p = pixels[y * 6 + x];
+    for (int y = 0; y < POINTS; y++) {
+      const float *p = pixels[y * POINTS + x];
       d[y] = !p ? vsplat(0.0f) : count >= CK_LANES ? vload(p + channel) : vload_part(p + channel, count);
+      __builtin_prefetch(next[y * POINTS + x] + channel, 0, 3);
     }
     input_step(d, t);
 #pragma clang loop unroll(full)
-    for (int y = 0; y < 6; y++) half[y][x] = t[y];
+    for (int y = 0; y < POINTS; y++) half[y][x] = t[y];
   }
-  for (int y = 0; y < 6; y++) {
-    vf t[6];
+  for (int y = 0; y < POINTS; y++) {
+    vf t[POINTS];
     input_step(half[y], t);
 #pragma clang loop unroll(full)
-    for (int x = 0; x < 6; x++) {
+    for (int x = 0; x < POINTS; x++) {
       if (count >= CK_LANES)
-        vstore(out + offsets[y * 6 + x], t[x]);
+        vstore(out + offsets[y * POINTS + x], t[x]);
       else
-        vstore_part(out + offsets[y * 6 + x], t[x], count);
+        vstore_part(out + offsets[y * POINTS + x], t[x], count);
     }
   }
 }
@@ -76,160 +78,217 @@ typedef struct {
 } tile_place;
 
 CK_INLINE tile_place place_of_tile(const ck_conv_input *in, long tile) {
-  const long across = (in->out_width + 3) / 4, down = (in->out_height + 3) / 4;
-  return (tile_place){tile / (across * down), tile / across % down * 4, tile % across * 4};
+  const long across = (in->out_width + TILE - 1) / TILE, down = (in->out_height + TILE - 1) / TILE;
+  return (tile_place){tile / (across * down), tile / across % down * TILE, tile % across * TILE};
 }
 
-void CK_NAME(ck_winograd_input)(const ck_winograd *w, long tile_begin, long tile_end) {
-  const ck_conv_input *in = &w->input;
-  const long channels = in->channels, tiles = w->tile_end - w->tile_begin, blocks = depth_blocks(channels);
+/// The input pixels of a tile; null for zeros.
+static void find_pixels(const ck_conv_input *in, long tile, const float *pixels[POSITIONS]) {
+  const tile_place place = place_of_tile(in, tile);
+  const float *map = in->in + place.sample * in->height * in->width * in->channels;
+  for (long i = 0; i < POSITIONS; i++) {
+    const long y = in->source_y[place.y + i / POINTS], x = in->source_x[place.x + i % POINTS];
+    pixels[i] = y < 0 || x < 0 ? NULL : map + (y * in->width + x) * in->channels;
+  }
+}
+
+static void WINOGRAD_NAME(input)(const ck_winograd *w, long tile_begin, long tile_end) {
+  const long channels = w->input.channels, tiles = w->tile_end - w->tile_begin, blocks = blocks_of(channels);
   const long shared = positions_per_row(channels), stride = input_rows(tiles);
   const long block_floats = rows_per_tile(channels) * stride * CK_LDA;
+  const float *lists[2][POSITIONS];
+  if (tile_begin < tile_end) find_pixels(&w->input, w->tile_begin + tile_begin, lists[tile_begin % 2]);
   for (long tile = tile_begin; tile < tile_end; tile++) {
-    const tile_place place = place_of_tile(in, w->tile_begin + tile);
-    const float *map = in->in + place.sample * in->height * in->width * channels;
-    const float *pixels[36];
-    for (long i = 0; i < 36; i++) {
-      const long y = in->source_y[place.y + i / 6], x = in->source_x[place.x + i % 6];
-      pixels[i] = y < 0 || x < 0 ? NULL : map + (y * in->width + x) * channels;
-    }
+    const float **pixels = lists[tile % 2], **next = lists[(tile + 1) % 2];
+    find_pixels(&w->input, w->tile_begin + ck_min(tile + 1, tile_end - 1), next);
     for (long block = 0; block < blocks; block++) {
-      const long begin = depth_begin(channels, block), end = depth_begin(channels, block + 1);
-      long offsets[36];
-      for (long i = 0; i < 36; i++) offsets[i] = (i / shared * stride + tile) * CK_LDA + i % shared * (end - begin);
+      const long begin = block_begin(channels, block), end = block_begin(channels, block + 1);
+      long offsets[POSITIONS];
+      for (long i = 0; i < POSITIONS; i++) {
+        const long at = place_of_position(i / POINTS, i % POINTS);
+        offsets[i] = (at / shared * stride + tile) * CK_LDA + at % shared * (end - begin);
+      }
       float *out = w->transformed + block * block_floats;
-      for (long c = begin; c < end; c += CK_LANES) input_tile(pixels, c, end - c, out + (c - begin), offsets);
+      for (long c = begin; c < end; c += CK_LANES) input_tile(pixels, next, c, end - c, out + (c - begin), offsets);
     }
   }
 }
 
 // MARK: - Weights
 
-CK_INLINE void weight_step(vf g0, vf g1, vf g2, vf out[6]) {
-  const float a = -1.0f / 1.5f, b = 1.0f / 6.0f;
-  const vf even_a = a * g0 + (0.5f * a) * g2, odd_a = (POINT_A * a) * g1;
-  const vf even_b = b * g0 + (2.0f * b) * g2, odd_b = (POINT_B * b) * g1;
-  out[0] = g0;
-  out[1] = even_a + odd_a;
-  out[2] = even_a - odd_a;
-  out[3] = even_b + odd_b;
-  out[4] = even_b - odd_b;
-  out[5] = g2;
+CK_INLINE void weight_pair(int pair, vf g0, vf g1, vf g2, vf *plus, vf *minus) {
+  const vf even = pair_even[pair][0] * g0 + pair_even[pair][1] * g2, odd = pair_odd[pair] * g1;
+  *plus = even + odd;
+  *minus = even - odd;
 }
 
-/// Transforms inputs [begin, end) of one panel into out[position][input][column].
-static void transform_weights(const ck_winograd *w, long panel, int vectors, long begin, long end, float *out) {
+CK_INLINE void weight_row(const vf g[3], float *out, long position) {
+  vstore(out, g[0]);
+#pragma clang loop unroll(full)
+  for (int pair = 0; pair < PAIRS; pair++) {
+    vf plus, minus;
+    weight_pair(pair, g[0], g[1], g[2], &plus, &minus);
+    vstore(out + (2 * pair + 1) * position, plus);
+    vstore(out + (2 * pair + 2) * position, minus);
+  }
+  vstore(out + (POINTS - 1) * position, g[2]);
+}
+
+/// Transforms inputs [begin, end) of one panel into two rows of positions, out[row][column][input][output]:
+/// the rows of zero and infinity for pair -1, else those of a pair of points.
+CK_INLINE void weight_rows(const ck_winograd *w, const ck_weight_type type, long panel, int vectors, long begin, long end,
+                           const int pair, float *out) {
   const long width = vectors * CK_LANES, position = odd_lines((end - begin) * width);
   const long base = panel * w->input.channels * 9 * CK_PANEL;
   for (long k = begin; k < end; k++)
     for (int j = 0; j < vectors; j++) {
       const long first = base + k * 9 * width + j * CK_LANES;
       float *to = out + (k - begin) * width + j * CK_LANES;
-      vf half[6][3];
+      vf upper[3], lower[3];
 #pragma clang loop unroll(full)
       for (int x = 0; x < 3; x++) {
-        vf t[6];
-        weight_step(vload_as(w->weights, first + x * width, w->weight_type),
-                    vload_as(w->weights, first + (3 + x) * width, w->weight_type),
-                    vload_as(w->weights, first + (6 + x) * width, w->weight_type), t);
-#pragma clang loop unroll(full)
-        for (int y = 0; y < 6; y++) half[y][x] = t[y];
+        const vf g0 = vload_as(w->weights, first + x * width, type);
+        const vf g2 = vload_as(w->weights, first + (6 + x) * width, type);
+        if (pair < 0)
+          upper[x] = g0, lower[x] = g2;
+        else
+          weight_pair(pair, g0, vload_as(w->weights, first + (3 + x) * width, type), g2, &upper[x], &lower[x]);
       }
-#pragma clang loop unroll(full)
-      for (int y = 0; y < 6; y++) {
-        vf t[6];
-        weight_step(half[y][0], half[y][1], half[y][2], t);
-#pragma clang loop unroll(full)
-        for (int x = 0; x < 6; x++) vstore(to + (y * 6 + x) * position, t[x]);
-      }
+      weight_row(upper, to, position);
+      weight_row(lower, to + POINTS * position, position);
     }
 }
 
-/// Floats of one transformed block of one panel.
-CK_INLINE long weight_block_floats(long channels) {
-  const long longest = (channels + depth_blocks(channels) - 1) / depth_blocks(channels);
-  return 36 * odd_lines(CK_PANEL * longest);
+static void transform_weights(const ck_winograd *w, long panel, int vectors, long begin, long end, int pair, float *out) {
+  switch (w->weight_type) {
+    case CK_FLOAT32: weight_rows(w, CK_FLOAT32, panel, vectors, begin, end, pair, out); break;
+    case CK_FLOAT16: weight_rows(w, CK_FLOAT16, panel, vectors, begin, end, pair, out); break;
+    default: weight_rows(w, CK_BFLOAT16, panel, vectors, begin, end, pair, out);
+  }
 }
 
-size_t CK_NAME(ck_winograd_weight_floats)(long channels) {
-  return (size_t)(depth_blocks(channels) * weight_block_floats(channels));
-}
-
-void CK_NAME(ck_winograd_weights)(const ck_winograd *w, long panel, float *out) {
-  const long channels = w->input.channels, blocks = depth_blocks(channels);
-  const int vectors = panel_vectors(w->out_channels, false, panel);
-  for (long block = 0; block < blocks; block++)
-    transform_weights(w, panel, vectors, depth_begin(channels, block), depth_begin(channels, block + 1),
-                      out + (panel * blocks + block) * weight_block_floats(channels));
-}
+/// Floats of two rows of transformed positions of one panel.
+CK_INLINE long weight_floats(long channels) { return 2 * POINTS * odd_lines(CK_PANEL * longest_block(channels)); }
 
 // MARK: - Output
 
-CK_INLINE void output_step(const vf m[6], vf out[4]) {
-  const vf sum_a = m[1] + m[2], difference_a = m[1] - m[2], sum_b = m[3] + m[4], difference_b = m[3] - m[4];
-  out[0] = m[0] + sum_a + sum_b;
-  out[1] = POINT_A * difference_a + POINT_B * difference_b;
-  out[2] = 0.5f * sum_a + 2.0f * sum_b;
-  out[3] = (0.5f * POINT_A) * difference_a + (2.0f * POINT_B) * difference_b + m[5];
+CK_INLINE void store_output(float *to, vf value, long count, bool streaming) {
+  if (streaming)
+    __builtin_nontemporal_store(value, (vf *)to);
+  else
+    vstore_part(to, value, count);
 }
 
 /// Transforms one vector of products of one tile back and stores the pixels that exist.
-static void output_tile(const ck_winograd *w, const float *sums, long position, tile_place place, long column) {
+static void output_tile(const ck_winograd *w, const float *sums, long position, tile_place place, long column,
+                        bool streaming) {
   const ck_epilogue *e = &w->epilogue;
   const long columns = w->out_channels, count = columns - column;
-  vf half[4][6];
+  vf half[TILE][POINTS];
 #pragma clang loop unroll(full)
-  for (int x = 0; x < 6; x++) {
-    vf m[6], t[4];
+  for (int x = 0; x < POINTS; x++) {
+    vf m[POINTS], t[TILE];
 #pragma clang loop unroll(full)
-    for (int y = 0; y < 6; y++) m[y] = vload(sums + (y * 6 + x) * position);
+    for (int y = 0; y < POINTS; y++) m[y] = vload(sums + (y * POINTS + x) * position);
     output_step(m, t);
 #pragma clang loop unroll(full)
-    for (int y = 0; y < 4; y++) half[y][x] = t[y];
+    for (int y = 0; y < TILE; y++) half[y][x] = t[y];
   }
   vf base = e->bias ? part(e->bias, column, count) : vsplat(0.0f);
   if (e->per_sample) base += part(e->per_sample + place.sample * columns, column, count);
-  const long down = ck_min(4, w->input.out_height - place.y), across = ck_min(4, w->input.out_width - place.x);
+  const long down = ck_min(TILE, w->input.out_height - place.y), across = ck_min(TILE, w->input.out_width - place.x);
   for (long y = 0; y < down; y++) {
-    vf t[4];
+    vf t[TILE];
     output_step(half[y], t);
     const long row = (place.sample * w->input.out_height + place.y + y) * w->input.out_width + place.x;
     for (long x = 0; x < across; x++) {
       const long index = (row + x) * columns + column;
       vf value = t[x] + base;
       if (e->residual) value += part(e->residual, index, count);
-      vstore_part(w->out + index, vactivate(value, e->activation), count);
+      store_output(w->out + index, vactivate(value, e->activation), count, streaming);
     }
   }
 }
 
-size_t CK_NAME(ck_winograd_scratch_floats)(long tiles, long channels) {
-  return (size_t)(36 * odd_lines(CK_PANEL * tiles) + weight_block_floats(channels));
+/// Asks for the memory that a tile's output will be joined with and written to.
+static void touch_tile(const ck_winograd *w, tile_place place, long column, long end, bool streaming) {
+  const float *residual = w->epilogue.residual;
+  if (streaming && !residual) return;
+  const long down = ck_min(TILE, w->input.out_height - place.y), across = ck_min(TILE, w->input.out_width - place.x);
+  for (long y = 0; y < down; y++)
+    for (long x = 0; x < across; x++) {
+      const long row = (place.sample * w->input.out_height + place.y + y) * w->input.out_width + place.x + x;
+      for (long c = column; c < end; c += 16) {
+        if (!streaming) __builtin_prefetch(w->out + row * w->out_channels + c, 1, 3);
+        if (residual) __builtin_prefetch(residual + row * w->out_channels + c, 0, 3);
+      }
+    }
 }
 
-void CK_NAME(ck_winograd_output)(const ck_winograd *w, long tile_begin, long tile_end, long panel, float *scratch) {
-  const long channels = w->input.channels, group = w->tile_end - w->tile_begin, tiles = tile_end - tile_begin;
-  const long shared = positions_per_row(channels), stride = input_rows(group);
-  const long block_floats = rows_per_tile(channels) * stride * CK_LDA, position = odd_lines(tiles * CK_PANEL);
-  const int vectors = panel_vectors(w->out_channels, false, panel);
-  float *sums = scratch, *own_weights = sums + 36 * position;
-  for (long block = 0; block < depth_blocks(channels); block++) {
-    const long begin = depth_begin(channels, block), end = depth_begin(channels, block + 1), depth = end - begin;
-    const float *weights = own_weights;
-    if (w->prepared)
-      weights = w->prepared + (panel * depth_blocks(channels) + block) * weight_block_floats(channels);
-    else
-      transform_weights(w, panel, vectors, begin, end, own_weights);
-    for (long i = 0; i < 36; i++) {
-      const float *left = w->transformed + block * block_floats + (i / shared * stride + tile_begin) * CK_LDA;
-      micro_strips(tiles, vectors, depth, left + i % shared * depth, weights + i * odd_lines(depth * vectors * CK_LANES),
-                   sums + i * position, CK_PANEL, block > 0, left + micro_rows(vectors) * CK_LDA,
-                   tiles * CK_LDA * (long)sizeof(float));
+static size_t WINOGRAD_NAME(scratch_floats)(long tiles, long panels, long channels) {
+  return (size_t)(panels * (POSITIONS * odd_lines(CK_PANEL * tiles) + weight_floats(channels)));
+}
+
+/// The range of one call.
+typedef struct {
+  long tile_begin, tiles, panel_begin, panel_end;
+  float *sums, *weights;
+  long position, panel_floats;  // floats of sums from position to position, and of a panel's
+} output_part;
+
+/// Products of two rows of positions with all panels of the part.
+static void multiply_rows(const ck_winograd *w, const output_part *part, long block, int pair) {
+  const long channels = w->input.channels, shared = positions_per_row(channels);
+  const long stride = input_rows(w->tile_end - w->tile_begin), panels = part->panel_end - part->panel_begin;
+  const long begin = block_begin(channels, block), end = block_begin(channels, block + 1), depth = end - begin;
+  const float *input = w->transformed + block * rows_per_tile(channels) * stride * CK_LDA + part->tile_begin * CK_LDA;
+  for (long panel = part->panel_begin; panel < part->panel_end; panel++)
+    transform_weights(w, panel, panel_vectors(w->out_channels, false, panel), begin, end, pair,
+                      part->weights + (panel - part->panel_begin) * weight_floats(channels));
+  // The products with one row of the input fetch the next row, each its share.
+  const long ahead = part->tiles * CK_LDA * (long)sizeof(float) / (shared * panels);
+  for (long i = 0; i < 2 * POINTS; i++) {
+    const long row = i / POINTS, y = pair < 0 ? row * (POINTS - 1) : 1 + 2 * pair + row, x = i % POINTS;
+    const long place = place_of_position(y, x);
+    const float *left = input + place / shared * stride * CK_LDA;
+    for (long own = 0; own < panels; own++) {
+      const int vectors = panel_vectors(w->out_channels, false, part->panel_begin + own);
+      micro_strips(part->tiles, vectors, depth, left + place % shared * depth,
+                   part->weights + own * weight_floats(channels) + i * odd_lines(depth * vectors * CK_LANES),
+                   part->sums + own * part->panel_floats + (y * POINTS + x) * part->position, CK_PANEL, block > 0,
+                   (const char *)(left + stride * CK_LDA) + (place % shared * panels + own) * ahead, ahead);
     }
   }
+}
+
+static void WINOGRAD_NAME(output)(const ck_winograd *w, long tile_begin, long tile_end, long panel_begin, long panel_end,
+                                  float *scratch) {
+  const long panels = panel_end - panel_begin, tiles = tile_end - tile_begin, columns = w->out_channels;
+  const long position = odd_lines(tiles * CK_PANEL);
+  const output_part part = {tile_begin, tiles, panel_begin, panel_end, scratch, scratch + panels * POSITIONS * position,
+                            position, POSITIONS * position};
+  for (long block = 0; block < blocks_of(w->input.channels); block++)
+    for (int pair = -1; pair < PAIRS; pair++) multiply_rows(w, &part, block, pair);
+  const long column = panel_begin * CK_PANEL, end = ck_min(panel_end * CK_PANEL, columns);
+  const bool streaming = w->streaming && columns % CK_LANES == 0 && (uintptr_t)w->out % sizeof(vf) == 0;
   for (long tile = 0; tile < tiles; tile++) {
-    const tile_place place = place_of_tile(&w->input, w->tile_begin + tile_begin + tile);
-    for (int j = 0; j < vectors; j++)
-      output_tile(w, sums + tile * CK_PANEL + j * CK_LANES, position, place, panel * CK_PANEL + j * CK_LANES);
+    const long number = w->tile_begin + tile_begin + tile;
+    if (tile + 1 < tiles) touch_tile(w, place_of_tile(&w->input, number + 1), column, end, streaming);
+    const tile_place place = place_of_tile(&w->input, number);
+    for (long c = column; c < end; c += CK_LANES) {
+      const long own = (c - column) / CK_PANEL;
+      output_tile(w, part.sums + own * part.panel_floats + tile * CK_PANEL + (c - column) % CK_PANEL, position, place, c,
+                  streaming);
+    }
   }
+  if (streaming) vfence();
 }
+
+const ck_winograd_kernels WINOGRAD_NAME(ck_winograd) = {
+    .tile = TILE,
+    .positions = POSITIONS,
+    .input_floats = WINOGRAD_NAME(input_floats),
+    .input = WINOGRAD_NAME(input),
+    .scratch_floats = WINOGRAD_NAME(scratch_floats),
+    .output = WINOGRAD_NAME(output),
+};

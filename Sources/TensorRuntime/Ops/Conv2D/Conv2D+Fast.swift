@@ -9,8 +9,11 @@ extension ConvTable {
         name: "narrow_\(kernels.name)", isa: kernels.isa, accepts: NarrowConv.refusal,
         body: { NarrowConv($0, kernels: kernels) }),
       Implementation(
+        name: "winograd6_\(kernels.name)", isa: kernels.isa, accepts: largeMapRefusal,
+        body: { WinogradConv($0, kernels: kernels, tile: .six) }),
+      Implementation(
         name: "winograd4_\(kernels.name)", isa: kernels.isa, accepts: WinogradConv.refusal,
-        body: { WinogradConv($0, kernels: kernels) }),
+        body: { WinogradConv($0, kernels: kernels, tile: .four) }),
       Implementation(
         name: "patches_\(kernels.name)", isa: kernels.isa,
         body: { PatchConv($0, kernels: kernels) }),
@@ -18,16 +21,28 @@ extension ConvTable {
   }
 }
 
+extension ConvTable {
+  /// F(6x6, 3x3) is kept to maps of an autoencoder's size: there it saves most, and its larger error
+  /// does not add up over the many layers of a denoiser.
+  @Sendable private static func largeMapRefusal(_ problem: ConvProblem) -> Refusal? {
+    let smallest = 128 * 128
+    if problem.outputHeight * problem.outputWidth < smallest { return Refusal("a small map") }
+    return WinogradConv.refusal(problem)
+  }
+}
+
 extension ConvCall {
   /// Lends the geometry of the input: where each row and column of the padded, enlarged map lies.
   ///
-  /// The maps reach past the last output by a whole 4x4 tile, as Winograd's tiles do.
-  func withKernelInput(_ body: (ck_conv_input) -> Void) {
+  /// - Parameters:
+  ///   - tile: The maps reach past the last output to the end of a tile of this side.
+  ///   - body: Receives the geometry, valid during the call only.
+  func withKernelInput(tile: Int = 1, _ body: (ck_conv_input) -> Void) {
     let p = problem
     func map(_ outputs: Int, _ kernel: Int, _ before: Int, _ size: Int, from source: Int) -> [Int32]
     {
       let nearest = NearestIndex(from: source, to: size)
-      let tiled = (outputs + 3) / 4 * 4
+      let tiled = (outputs + tile - 1) / tile * tile
       return (0..<(tiled - 1) * p.stride + kernel).map { index in
         let inside = index - before
         return inside >= 0 && inside < size ? Int32(nearest.source(inside)) : -1

@@ -1,22 +1,49 @@
 import CKernels
 
-/// Stride-1 3x3 convolutions by Winograd's F(4x4, 3x3): 36 multiplications where 144 would be.
+/// The sizes of output tile that Winograd's convolutions come in, F(m x m, 3x3).
+enum WinogradTile: Int, Sendable, CaseIterable {
+  /// 16 multiplications where 36 would be; errors hardly above the direct sum's.
+  case two = 2
+  /// 36 where 144 would be.
+  case four = 4
+  /// 64 where 324 would be, at four times the error of `four`.
+  case six = 6
+
+  /// The kernels of this size.
+  func kernels(_ table: UnsafePointer<ck_kernels>) -> ck_winograd_kernels {
+    switch self {
+    case .two: table.pointee.winograd2.pointee
+    case .four: table.pointee.winograd4.pointee
+    case .six: table.pointee.winograd6.pointee
+    }
+  }
+
+  /// Tiles over all maps of a batch.
+  func count(_ problem: ConvProblem) -> Int {
+    let (down, across) = (problem.outputHeight, problem.outputWidth)
+    return problem.batch * ((down + rawValue - 1) / rawValue) * ((across + rawValue - 1) / rawValue)
+  }
+}
+
+/// Stride-1 3x3 convolutions by Winograd's method: products of transformed tiles and weights.
 ///
-/// Weights are transformed at each call: that is cheaper than reading four times as many weights
-/// from memory, and takes none. Tiles go by in groups whose transformed input stays in cache. Where
-/// there are many groups, each task makes all of one by itself, with weights transformed ahead;
-/// otherwise the tasks share a group and each makes one panel of output channels.
+/// Weights are transformed next to their use: that is cheaper than reading transformed ones, two to
+/// seven times as many, from memory. Tiles go by in groups. Where there are many groups, each task
+/// makes all of one by itself; otherwise the tasks share a group and each makes some panels of
+/// output channels. Neither changes a bit of the result.
 struct WinogradConv: ConvKernel {
   private let parameters: ConvParameters
   private let weights: PackedPanels
+  private let tile: WinogradTile
+  private let table: ck_winograd_kernels
+  /// Outputs of this size leave every cache before they are read again.
+  private let streamedBytes: Int
 
-  /// The most tiles in a group that tasks share, and the most memory of its transformed input: many
-  /// tiles share the transformed weights, but their sums must stay in the second-level cache.
+  /// Tiles in a group that one task makes alone: many share each transformed weight.
+  private static let aloneTiles = 64
+  /// The most tiles in a group that tasks share, and the most memory of its transformed input.
   private static let groupTiles = 128
   private static let groupBytes = 24 << 20
-  /// Tiles in a group that one task makes alone, and the most memory for weights transformed ahead.
-  private static let aloneTiles = 64
-  private static let preparedBytes = 64 << 20
   /// Fewer channels than this fill too little of a vector.
   private static let fewestChannels = 16
 
@@ -28,60 +55,62 @@ struct WinogradConv: ConvKernel {
     return nil
   }
 
-  init(_ parameters: ConvParameters, kernels: KernelSet) {
+  init(
+    _ parameters: ConvParameters, kernels: KernelSet, tile: WinogradTile,
+    streamedBytes: Int = 24 << 20
+  ) {
+    self.streamedBytes = streamedBytes
     self.parameters = parameters
+    self.tile = tile
+    table = tile.kernels(kernels.table)
     weights = PackedPanels(parameters.weight, kernels: kernels, cache: parameters.packs)
   }
 
   func run(_ call: ConvCall) {
     let p = call.problem
-    let table = weights.kernels.table
-    let tiles = p.batch * ((p.outputHeight + 3) / 4) * ((p.outputWidth + 3) / 4)
-    let preparedFloats = weights.panels * table.pointee.winograd_weight_floats(p.inputChannels)
+    let tiles = tile.count(p)
+    let outputBytes = p.outputPixels * p.outputChannels * MemoryLayout<Float>.stride
     let alone = (tiles + Self.aloneTiles - 1) / Self.aloneTiles
-    call.withKernelInput { input in
+    call.withKernelInput(tile: tile.rawValue) { input in
       func problem(_ range: Range<Int>, _ transformed: UnsafeMutablePointer<Float>) -> ck_winograd {
         ck_winograd(
           input: input, weights: weights.pointer, weight_type: weights.type,
           out_channels: p.outputChannels, out: call.output,
           epilogue: call.epilogue(bias: parameters.bias), tile_begin: range.lowerBound,
-          tile_end: range.upperBound, transformed: transformed, prepared: nil)
+          tile_end: range.upperBound, transformed: transformed,
+          streaming: outputBytes >= streamedBytes)
       }
-      if alone >= 4 * Parallel.threadCount && 4 * preparedFloats <= Self.preparedBytes {
-        runAlone(groups: alone, tiles: tiles, preparedFloats: preparedFloats, problem)
+      if alone >= 4 * Parallel.threadCount {
+        runAlone(groups: alone, tiles: tiles, channels: p.inputChannels, problem)
       } else {
         runTogether(tiles: tiles, channels: p.inputChannels, problem)
       }
     }
   }
 
+  /// Panels whose sums over so many tiles stay in the second-level cache beside their weights.
+  private func panelsPerCall(tiles: Int) -> Int {
+    let sums = table.positions * tiles * weights.kernels.panel * MemoryLayout<Float>.stride
+    return min(4, max(1, CacheSize.secondLevel * 3 / 8 / sums))
+  }
+
   /// Each task transforms, multiplies and stores whole groups of tiles in memory of its own.
   private func runAlone(
-    groups: Int, tiles: Int, preparedFloats: Int,
+    groups: Int, tiles: Int, channels: Int,
     _ problem: (Range<Int>, UnsafeMutablePointer<Float>) -> ck_winograd
   ) {
-    let table = weights.kernels.table
-    Scratch.floats(preparedFloats) { prepared in
-      let whole = problem(0..<tiles, prepared)
-      withUnsafePointer(to: whole) { whole in
-        Parallel.run(count: weights.panels, grain: 1) { range in
-          for panel in range { table.pointee.winograd_weights(whole, panel, prepared) }
-        }
-      }
-      let largest = (tiles + groups - 1) / groups
-      let channels = whole.input.channels
-      let inputFloats = table.pointee.winograd_input_floats(largest, channels)
-      let scratch = inputFloats + table.pointee.winograd_scratch_floats(largest, channels)
-      Parallel.run(count: groups, grain: 1, scratch: scratch) { range, memory in
-        for group in range {
-          let part = share(group, of: groups, tiles)
-          var own = problem(part, memory)
-          own.prepared = UnsafePointer(prepared)
-          withUnsafePointer(to: own) { own in
-            table.pointee.winograd_input(own, 0, part.count)
-            for panel in 0..<weights.panels {
-              table.pointee.winograd_output(own, 0, part.count, panel, memory + inputFloats)
-            }
+    let largest = (tiles + groups - 1) / groups
+    let panels = panelsPerCall(tiles: largest)
+    let inputFloats = table.input_floats(largest, channels)
+    let scratch = inputFloats + table.scratch_floats(largest, panels, channels)
+    Parallel.run(count: groups, grain: 1, scratch: scratch) { range, memory in
+      for group in range {
+        let part = share(group, of: groups, tiles)
+        withUnsafePointer(to: problem(part, memory)) { own in
+          table.input(own, 0, part.count)
+          for first in stride(from: 0, to: weights.panels, by: panels) {
+            table.output(
+              own, 0, part.count, first, min(first + panels, weights.panels), memory + inputFloats)
           }
         }
       }
@@ -93,34 +122,36 @@ struct WinogradConv: ConvKernel {
     tiles: Int, channels: Int,
     _ problem: (Range<Int>, UnsafeMutablePointer<Float>) -> ck_winograd
   ) {
-    let table = weights.kernels.table
-    let tileBytes = 4 * table.pointee.winograd_input_floats(1, channels)
+    let tileBytes = 4 * table.input_floats(1, channels)
     let largest = max(1, min(Self.groupTiles, Self.groupBytes / tileBytes))
     let groups = (tiles + largest - 1) / largest
-    let inputFloats = table.pointee.winograd_input_floats((tiles + groups - 1) / groups, channels)
+    let inputFloats = table.input_floats((tiles + groups - 1) / groups, channels)
     Scratch.floats(inputFloats) { transformed in
       for group in 0..<groups { run(problem(share(group, of: groups, tiles), transformed)) }
     }
   }
 
   private func run(_ group: ck_winograd) {
-    let table = weights.kernels.table
     let tiles = group.tile_end - group.tile_begin
-    let panels = weights.panels
     // Few panels on many threads: tiles are split too, at the price of transforming weights twice.
-    let wanted = (2 * Parallel.threadCount + panels - 1) / panels
+    let wanted = (2 * Parallel.threadCount + weights.panels - 1) / weights.panels
     let splits = max(1, min(wanted, tiles / 14))
-    let scratch = table.pointee.winograd_scratch_floats(
-      (tiles + splits - 1) / splits, group.input.channels)
+    let largest = (tiles + splits - 1) / splits
+    let spread = max(1, weights.panels * splits / (4 * Parallel.threadCount))
+    let panels = min(spread, panelsPerCall(tiles: largest))
+    let calls = (weights.panels + panels - 1) / panels
+    let scratch = table.scratch_floats(largest, panels, group.input.channels)
     withUnsafePointer(to: group) { problem in
       Parallel.run(count: tiles, grain: 8) { range in
-        table.pointee.winograd_input(problem, range.lowerBound, range.upperBound)
+        table.input(problem, range.lowerBound, range.upperBound)
       }
-      Parallel.run(count: panels * splits, grain: 1, scratch: scratch) { range, memory in
+      Parallel.run(count: calls * splits, grain: 1, scratch: scratch) { range, memory in
         for index in range {
           let part = share(index % splits, of: splits, tiles)
-          table.pointee.winograd_output(
-            problem, part.lowerBound, part.upperBound, index / splits, memory)
+          let first = index / splits * panels
+          table.output(
+            problem, part.lowerBound, part.upperBound, first, min(first + panels, weights.panels),
+            memory)
         }
       }
     }

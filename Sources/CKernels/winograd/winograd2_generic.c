@@ -1,0 +1,1 @@
+#include "winograd2.body.h"

@@ -1,0 +1,1 @@
+#include "winograd4.body.h"

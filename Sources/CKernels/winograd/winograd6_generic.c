@@ -1,0 +1,1 @@
+#include "winograd6.body.h"

@@ -1,1 +1,0 @@
-#include "winograd.body.h"

@@ -1,0 +1,26 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// Sizes of this machine's caches, for blocks that should stay in them.
+enum CacheSize {
+  /// Bytes of one core's second-level cache; a small one is assumed where the system does not say.
+  static let secondLevel: Int = {
+    let assumed = 512 << 10
+    #if canImport(Glibc)
+    let found = Int(sysconf(Int32(_SC_LEVEL2_CACHE_SIZE)))
+    return found >= 128 << 10 ? min(found, 16 << 20) : assumed
+    #elseif canImport(Darwin)
+    var found = 0
+    var size = MemoryLayout<Int>.size
+    let status = sysctlbyname("hw.l2cachesize", &found, &size, nil, 0)
+    return status == 0 && found >= 128 << 10 ? min(found, 16 << 20) : assumed
+    #else
+    return assumed
+    #endif
+  }()
+}
