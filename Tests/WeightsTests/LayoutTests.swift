@@ -168,6 +168,7 @@ struct FolderTests {
     try folder.write("{}", "text_encoder/config.json")
     try folder.write(#"{"lambda_min_clipped":-Infinity}"#, "scheduler/scheduler_config.json")
     try folder.write("{}", "tokenizer/vocab.json")
+    try folder.write("#version: 0.2\n", "tokenizer/merges.txt")
     try folder.write(
       ["conv_in.weight": testTensor([1])], "unet/diffusion_pytorch_model.safetensors")
     try folder.write(

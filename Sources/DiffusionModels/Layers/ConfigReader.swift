@@ -30,6 +30,13 @@ struct ConfigReader {
     return value
   }
 
+  /// Checks that group normalisations divide every level's channels.
+  func checkGroups(_ groups: Int, channels: [Int]) throws {
+    for count in channels where count % groups != 0 {
+      throw invalid("norm_num_groups", "\(count) channels cannot be split into \(groups) groups")
+    }
+  }
+
   func dimension(_ option: String, default fallback: Int) throws -> Int {
     try optionalDimension(option) ?? fallback
   }

@@ -30,6 +30,7 @@ extension UNetConfig {
     middleScale = try reader.float("mid_block_scale_factor", default: 1)
     inputKernel = try reader.kernel("conv_in_kernel")
     outputKernel = try reader.kernel("conv_out_kernel")
+    try reader.checkGroups(groups, channels: levels.map(\.channels))
     try checkHeads(reader)
   }
 

@@ -60,6 +60,7 @@ extension VAEConfig {
     layersPerBlock = try reader.dimension("layers_per_block", default: 1)
     guard layersPerBlock <= 64 else { throw reader.invalid("layers_per_block", "over 64") }
     groups = try reader.dimension("norm_num_groups", default: 32)
+    try reader.checkGroups(groups, channels: blockOutChannels)
     activation = try reader.activation("act_fn")
     sampleSize = try reader.firstDimension("sample_size", default: 32)
     scalingFactor = try reader.float("scaling_factor", default: 0.18215)

@@ -8,6 +8,8 @@ public protocol PortValue: PortElement {
   static var typeName: String { get }
   /// The model family the value belongs to (`sd15`), nil when it has none.
   var family: String? { get }
+  /// The file or folder that the value was opened from, for messages; nil when there is none.
+  var sourcePath: String? { get }
   /// The memory the value holds, in bytes; recipes and scalars may leave it at 0.
   var byteCount: Int { get }
   /// Whether `encoded()` and `init(encoded:)` work, so that a disk cache may keep the value.
@@ -35,6 +37,8 @@ public enum PortValueError: Error, Equatable {
 extension PortValue {
   /// No family.
   public var family: String? { nil }
+  /// No file.
+  public var sourcePath: String? { nil }
   /// No memory worth counting.
   public var byteCount: Int { 0 }
   /// Not storable.

@@ -8,7 +8,7 @@ struct StaticEvaluator {
   /// Memory estimates by node.
   private(set) var estimates: [String: MemoryEstimate] = [:]
   /// What `validate` said the outputs of other nodes will be like.
-  private var predictions: [String: [String: any PortValue]] = [:]
+  private(set) var predictions: [String: [String: any PortValue]] = [:]
   /// Nodes with an error, and those after them: what they would see is not what they will get.
   private var failed: Set<String> = []
   private var families: [String: [String: String]] = [:]
@@ -137,7 +137,9 @@ struct StaticEvaluator {
         guard !wanted.contains(found) else { continue }
         let name = input.port.valueType.typeName
         wanted = wanted.map { PortType(name: name, family: $0).description }
-        let source = "`$\(source.node).\(source.port)`"
+        let value = values[source.node]?[source.port] ?? predictions[source.node]?[source.port]
+        let file = value?.sourcePath.map { " (\($0))" } ?? ""
+        let source = "`$\(source.node).\(source.port)`" + file
         collector.error(
           .family, "`\(input.name)` of \(node.title) is of another model family",
           at: binding.range,

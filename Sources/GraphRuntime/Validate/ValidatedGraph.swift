@@ -20,6 +20,7 @@ public struct ValidatedGraph: Sendable {
   public let environment: RunEnvironment
   /// Final outputs of light nodes, by node and port.
   let values: [String: [String: any PortValue]]
+  private let predictions: [String: [String: any PortValue]]
   /// Memory estimates by node.
   let estimates: [String: MemoryEstimate]
   let document: GraphDocument
@@ -64,6 +65,7 @@ public struct ValidatedGraph: Sendable {
     targets = parts.targets
     document = parts.document
     values = evaluator.values
+    predictions = evaluator.predictions
     estimates = evaluator.estimates
     self.diagnostics = diagnostics
     self.environment = environment
@@ -95,4 +97,14 @@ public struct ValidatedGraph: Sendable {
   ///   - port: The output port's name.
   /// - Returns: The value, nil for nodes that only a run can do.
   public func value(node: String, port: String) -> (any PortValue)? { values[node]?[port] }
+
+  /// What is known of an output before the run: its final value, or what validation foresaw.
+  ///
+  /// - Parameters:
+  ///   - node: The node's name.
+  ///   - port: The output port's name.
+  /// - Returns: The value or a prediction of it, nil when nothing is known.
+  public func prospect(node: String, port: String) -> (any PortValue)? {
+    values[node]?[port] ?? predictions[node]?[port]
+  }
 }

@@ -11,7 +11,7 @@ struct ControlNet: NodeType {
     """
   static let resources = ResourceClass.light
 
-  @Param("Folder of config.json and weights") var path: InputPath
+  @Param("Folder of config.json and weights, or one .safetensors or .pth file") var path: InputPath
   @Input("Control picture [1 or B, 3, H, W], of the size of the result") var image: ImageValue
   @Param("Strength", min: 0, max: 8) var weight = 1.0
   @Param("Share of the steps before which it does not count", min: 0, max: 1) var start = 0.0
@@ -38,19 +38,25 @@ struct ControlNet: NodeType {
         files: files, image: image, weight: Float(weight),
         window: ControlWindow(start: start, end: end), guess: guess))
   }
+
+  func contentDigests(_ files: FileAccess) throws -> [String]? {
+    guard let path = $path.known else { return nil }
+    return [try ControlNetLayout(path: path.resolved).digest]
+  }
 }
 
 /// A ControlNet that was opened by header.
 struct ControlNetFiles: Sendable {
-  let folder: ComponentFolder
+  let layout: ControlNetLayout
   let config: ControlNetConfig
 
   init(path: String) throws {
-    folder = try ComponentFolder(path: path)
-    config = try ControlNetConfig(json: folder.config)
+    layout = try ControlNetLayout(path: path)
+    config = try ControlNetConfig(json: layout.config)
+    try layout.source.checkReadable()
   }
 
-  var family: String { ModelFamily(unetConfig: folder.config).portName }
+  var family: String { layout.family.portName }
 }
 
 /// A ControlNet with its picture, as a description.
@@ -63,7 +69,8 @@ struct ControlNetRecipe: ControlRecipe {
 
   var family: String? { files.family }
   var byteCount: Int { image.byteCount }
-  var identity: String { "controlnet\n\(files.folder.path)" }
+  var path: String { files.layout.path }
+  var identity: String { "controlnet\n\(path)" }
 
   func check(_ run: ControlledRun) throws {
     let config = try run.unet.config()
@@ -73,14 +80,14 @@ struct ControlNetRecipe: ControlRecipe {
       throw NodeError(
         "the ControlNet is for another denoiser", port: "control",
         expected: "levels of \(config.levels.map(\.channels)) channels",
-        got: "\(files.config.unet.levels.map(\.channels)) in \(files.folder.path)")
+        got: "\(files.config.unet.levels.map(\.channels)) in \(path)")
     }
     try run.checkPicture(image.shape, channels: files.config.conditioningChannels)
   }
 
   func makeControl(_ run: ControlledRun, store: ModelStore) throws -> any DenoiseControl {
     try check(run)
-    let source = files.folder.source
+    let source = files.layout.source
     let model = try store.model(
       identity: identity, byteCount: { source.packedByteCount },
       load: { try ControlNetModel(WeightScope(source), config: files.config) })

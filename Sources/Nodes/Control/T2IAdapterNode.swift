@@ -20,7 +20,9 @@ struct T2IAdapterNode: NodeType {
 
   mutating func validate(_ context: ValidationContext) throws {
     guard let path = $path.known else { return }
-    _ = try T2IAdapterConfig(json: try ComponentFolder(path: path.resolved).config)
+    let folder = try ComponentFolder(path: path.resolved)
+    _ = try T2IAdapterConfig(json: folder.config)
+    try folder.source.checkReadable()
   }
 
   mutating func run(_ context: NodeContext) throws {
@@ -30,6 +32,7 @@ struct T2IAdapterNode: NodeType {
         got: String(end))
     }
     let folder = try ComponentFolder(path: path.resolved)
+    try folder.source.checkReadable()
     control = ControlValue(
       recipe: T2IAdapterRecipe(
         folder: folder, config: try T2IAdapterConfig(json: folder.config), image: image,
@@ -47,7 +50,8 @@ struct T2IAdapterRecipe: ControlRecipe {
 
   var family: String? { config.kind == .fullXL ? "sdxl" : nil }
   var byteCount: Int { image.byteCount }
-  var identity: String { "t2iadapter\n\(folder.path)" }
+  var path: String { folder.path }
+  var identity: String { "t2iadapter\n\(path)" }
 
   func check(_ run: ControlledRun) throws {
     let levels = try run.unet.config().levels.map(\.channels)

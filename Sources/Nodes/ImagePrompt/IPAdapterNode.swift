@@ -67,6 +67,7 @@ struct IPAdapterNode: NodeType {
   private func open(_ unet: UNetRecipe) throws -> Parts {
     let (adapter, encoding) = try NodeError.locating("path") {
       let adapter = try IPAdapterFile(path: path.resolved)
+      try adapter.source.checkReadable()
       return (adapter, try IPAdapterHeader(adapter.source, unet: unet.config()).encoding)
     }
     guard let encoderPath = imageEncoder?.resolved ?? adapter.siblingEncoder else {

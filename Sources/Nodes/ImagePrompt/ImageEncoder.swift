@@ -11,6 +11,7 @@ struct ImageEncoder: Sendable {
 
   init(path: String) throws {
     files = try ImageEncoderFiles(path: path)
+    try files.source.checkReadable()
     config = try CLIPVisionConfig(json: files.config)
     if let json = files.preprocessor {
       preprocessor = try ImagePreprocessor(json: json, path: files.preprocessorPath)

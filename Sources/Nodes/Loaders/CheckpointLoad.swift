@@ -43,8 +43,16 @@ struct CheckpointLoad: NodeType {
     unet = UNetRecipe(base: reference)
     textEncoder = TextEncoderRecipe(base: reference)
     vae = VAERecipe(origin: .checkpoint(reference))
-    // Options that are not implemented are found here, not after minutes of work.
+    // What cannot work is found here, not after minutes of work.
+    try reference.layout.checkReadable()
     _ = try unet.config()
+    for component in reference.layout.components {
+      switch component {
+      case .unet: break
+      case .textEncoder, .textEncoder2: _ = try textEncoder.config(component)
+      case .vae: _ = try vae.config()
+      }
+    }
   }
 
   func contentDigests(_ files: FileAccess) throws -> [String]? {

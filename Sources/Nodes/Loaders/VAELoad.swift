@@ -18,6 +18,7 @@ struct VAELoad: NodeType {
     let layout = try AutoencoderLayout.open(path: path.resolved)
     for note in layout.notes { context.warn(note) }
     vae = VAERecipe(origin: .own(layout, path: path.resolved))
+    try layout.source.checkReadable()
     _ = try vae.config()
   }
 

@@ -17,7 +17,7 @@ public final class ModelLifetimes: Sendable {
     for step in plan.steps where step.runs {
       let sources = step.node.schema.inputs.flatMap { step.node.bindings[$0.name]?.sources ?? [] }
       for source in sources {
-        let value = plan.graph.value(node: source.node, port: source.port)
+        let value = plan.graph.prospect(node: source.node, port: source.port)
         for identity in (value as? any ModelRecipe)?.modelIdentities ?? [] {
           users[identity, default: []].insert(step.node.id)
         }

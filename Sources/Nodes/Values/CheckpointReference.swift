@@ -14,13 +14,7 @@ struct CheckpointReference: Sendable {
 
 extension ModelFamily {
   /// The name in port types and in the `family` parameter.
-  var portName: String {
-    switch self {
-    case .sd1: "sd15"
-    case .sd2: "sd2"
-    case .sdxl: "sdxl"
-    }
-  }
+  var portName: String { rawValue }
 }
 
 /// Where an autoencoder comes from.

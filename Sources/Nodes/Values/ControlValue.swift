@@ -8,6 +8,7 @@ struct ControlValue: PortValue {
   let recipe: any ControlRecipe
 
   var family: String? { recipe.family }
+  var sourcePath: String? { recipe.path }
   var byteCount: Int { recipe.byteCount }
 }
 
@@ -15,6 +16,8 @@ struct ControlValue: PortValue {
 protocol ControlRecipe: Sendable {
   /// The family of the denoisers that it steers.
   var family: String? { get }
+  /// The folder or file of the control's model.
+  var path: String { get }
   /// What the store calls the control's model.
   var identity: String { get }
   /// The memory that the recipe holds.

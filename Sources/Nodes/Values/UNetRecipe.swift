@@ -17,6 +17,7 @@ struct UNetRecipe: PortValue {
   var imagePrompts: [ImagePromptRecipe] = []
 
   var family: String? { base.family }
+  var sourcePath: String? { base.path }
   var byteCount: Int { imagePrompts.reduce(0) { $0 + $1.byteCount } }
 
   /// Equal for recipes that give equal models in this process.
@@ -54,6 +55,7 @@ struct TextEncoderRecipe: PortValue {
   var overlays: [WeightOverlay] = []
 
   var family: String? { base.family }
+  var sourcePath: String? { base.path }
 
   var identity: String {
     (["text", base.path] + overlays.map(\.identity)).joined(separator: "\n")
@@ -83,5 +85,6 @@ struct VAERecipe: PortValue {
   let origin: VAEOrigin
 
   var family: String? { origin.family }
+  var sourcePath: String? { origin.path }
   var identity: String { "vae\n" + origin.path }
 }

@@ -70,7 +70,15 @@ public struct CheckpointLayout: Sendable {
       notes.append(contentsOf: opened.notes)
       let tokenizer = FileSystem.join(
         folder, component == .textEncoder2 ? "tokenizer_2" : "tokenizer")
-      if FileSystem.isDirectory(tokenizer) { tokenizers[component] = tokenizer }
+      if FileSystem.isDirectory(tokenizer) {
+        try Self.checkTokenizer(tokenizer)
+        tokenizers[component] = tokenizer
+      } else if Self.has(FileSystem.name(of: tokenizer), index), component != .unet,
+        component != .vae
+      {
+        throw WeightError.partMissing(
+          path: tokenizer, reason: "no such folder, but model_index.json names it")
+      }
     }
     guard let unet = parts[.unet] else {
       throw WeightError.invalidLayout(path: folder, reason: "model_index.json names no unet")
@@ -87,6 +95,27 @@ public struct CheckpointLayout: Sendable {
     report = LoadReport()
     self.parts = parts
     self.tokenizers = tokenizers
+  }
+
+  /// Checks that a tokenizer's folder has a vocabulary.
+  private static func checkTokenizer(_ path: String) throws(WeightError) {
+    let names = FileSystem.names(in: path)
+    guard names.contains("tokenizer.json") || names.contains("vocab.json") else {
+      throw .partMissing(path: path, reason: "no tokenizer.json, and no vocab.json and merges.txt")
+    }
+    guard names.contains("tokenizer.json") || names.contains("merges.txt") else {
+      throw .partMissing(path: path, reason: "no merges.txt beside vocab.json")
+    }
+  }
+
+  /// Checks by header that every tensor of every part can be read.
+  ///
+  /// - Throws: `WeightError.unsupportedTensor` naming the first one that cannot.
+  public func checkReadable() throws {
+    for component in components {
+      // The parts of a single file share it, with what belongs to none of them.
+      try part(component).source.checkReadable(SingleFileCheckpoint.isWeight)
+    }
   }
 
   /// The scheduler's configuration: a file that the index names must be there.

@@ -7,7 +7,7 @@
 /// - `sd1`: everything else.
 public enum ModelFamily: String, Sendable, CaseIterable {
   /// Stable Diffusion 1.x.
-  case sd1
+  case sd1 = "sd15"
   /// Stable Diffusion 2.x.
   case sd2
   /// Stable Diffusion XL.

@@ -15,12 +15,17 @@ struct SingleFileCheckpoint {
     "denoiser.sigmas", "scale_factor", "edm_mean", "edm_std", "lvlb_weights",
   ]
 
+  /// Whether a name may be a model's weight, rather than training state.
+  static func isWeight(_ key: String) -> Bool {
+    !ignored.contains { key.hasPrefix($0) } && !key.hasSuffix("position_ids")
+  }
+
   init(_ file: any WeightSource) throws(WeightError) {
     try Self.checkIsCheckpoint(file)
     let family = Self.family(file)
     let prediction = Self.prediction(file, family: family)
     var origins: [Component: [String: WeightOrigin]] = [
-      .unet: Self.unetOrigins(file),
+      .unet: unetOrigins(file, prefix: Self.unetPrefix),
       .vae: autoencoderOrigins(
         file, prefix: WeightScope(file).has("first_stage_model") ? "first_stage_model." : "vae."),
     ]
@@ -107,21 +112,6 @@ struct SingleFileCheckpoint {
     return Int(exactly: value)
   }
 
-  private static func unetOrigins(_ file: any WeightSource) -> [String: WeightOrigin] {
-    let keys = file.keys.filter { $0.hasPrefix(unetPrefix) }
-    let blocks = (1..<64).first {
-      file.entry("\(unetPrefix)input_blocks.\($0).0.op.weight") != nil
-    }
-    let layers = (blocks ?? 3) - 1
-    var origins: [String: WeightOrigin] = [:]
-    for key in keys {
-      let name = String(key.dropFirst(unetPrefix.count))
-      guard let renamed = LDMNames.unet(name, layersPerBlock: layers) else { continue }
-      origins[renamed] = WeightOrigin(key: key)
-    }
-    return origins
-  }
-
   private static func addTextEncoders(
     _ file: any WeightSource, family: ModelFamily,
     _ origins: inout [Component: [String: WeightOrigin]]
@@ -168,11 +158,33 @@ struct SingleFileCheckpoint {
   ) -> LoadReport {
     let used = Set(origins.values.flatMap { $0.values.map(\.key) })
     let rest = file.keys.filter { key in
-      !used.contains(key) && !ignored.contains { key.hasPrefix($0) }
-        && !key.hasSuffix("position_ids") && !key.hasSuffix("logit_scale")
+      !used.contains(key) && isWeight(key) && !key.hasSuffix("logit_scale")
     }
     return LoadReport(matched: used.sorted(), unused: rest)
   }
+}
+
+/// The tensors of a UNet with the original names below a prefix, by diffusers' names.
+///
+/// - Parameters:
+///   - file: The file.
+///   - prefix: What its names start with.
+///   - others: Names of tensors that are no part of a UNet.
+/// - Returns: Where each tensor comes from.
+func unetOrigins(
+  _ file: any WeightSource, prefix: String, others: (String) -> String? = { _ in nil }
+) -> [String: WeightOrigin] {
+  let blocks = (1..<64).first { file.entry("\(prefix)input_blocks.\($0).0.op.weight") != nil }
+  let layers = (blocks ?? 3) - 1
+  var origins: [String: WeightOrigin] = [:]
+  for key in file.keys where key.hasPrefix(prefix) {
+    let name = String(key.dropFirst(prefix.count))
+    guard let renamed = LDMNames.unet(name, layersPerBlock: layers) ?? others(name) else {
+      continue
+    }
+    origins[renamed] = WeightOrigin(key: key)
+  }
+  return origins
 }
 
 /// The tensors of an autoencoder with the original names below a prefix, by diffusers' names.

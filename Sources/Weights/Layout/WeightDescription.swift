@@ -94,7 +94,7 @@ public struct WeightDescription: Sendable {
         counts[entry.dtype.rawValue, default: 0] += 1
         parameters += entry.count
       }
-      for name in (source as? SafetensorsFile)?.unreadable.values ?? [:].values {
+      for name in source.unreadable.values {
         counts[name, default: 0] += 1
       }
     }

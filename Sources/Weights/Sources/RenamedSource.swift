@@ -31,6 +31,7 @@ struct RenamedSource: WeightSource {
   }
 
   var location: String { base.location }
+  var unreadable: [String: String] { base.unreadable }
 
   func entry(_ key: String) -> WeightEntry? {
     guard let origin = origins[key], let entry = base.entry(origin.key) else { return nil }

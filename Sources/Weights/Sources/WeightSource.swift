@@ -36,11 +36,29 @@ public protocol WeightSource: Sendable {
   func tensor(_ key: String) throws -> RawTensor
   /// The SHA-256 identity of the content in hexadecimal: base files, overlays and their scales.
   var digest: String { get throws }
+  /// The element types of tensors that are there but cannot be read, by name; `keys` leaves them out.
+  var unreadable: [String: String] { get }
 }
 
 extension WeightSource {
   /// A name for sources that come from no file.
   public var location: String { "weights" }
+  /// Nothing.
+  public var unreadable: [String: String] { [:] }
+
+  /// Checks by header that every tensor can be read.
+  ///
+  /// - Throws: `WeightError.unsupportedTensor` naming the first one that cannot.
+  public func checkReadable() throws(WeightError) { try checkReadable { _ in true } }
+
+  /// Checks by header that the tensors a model needs can be read.
+  func checkReadable(_ isNeeded: (String) -> Bool) throws(WeightError) {
+    guard let first = unreadable.filter({ isNeeded($0.key) }).min(by: { $0.key < $1.key }) else {
+      return
+    }
+    throw .unsupportedTensor(
+      source: location, key: first.key, reason: "element type \(first.value) is not read")
+  }
 
   /// The error for a key this source does not have, with the nearest name it has.
   func missing(_ key: String) -> WeightError {
