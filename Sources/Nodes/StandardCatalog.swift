@@ -13,7 +13,8 @@ extension NodeCatalog {
       IPAdapterNode.self,
       TextEncode.self, EmptyLatent.self, Noise.self, ControlNet.self, T2IAdapterNode.self,
       UNetDenoise.self, VAEEncode.self, VAEDecode.self, InpaintLatent.self,
-      ImageLoad.self, ImageResize.self, ImageGrid.self, Canny.self,
+      LatentResize.self,
+      ImageLoad.self, ImageResize.self, ImageGrid.self, Canny.self, RectangleMask.self,
     ]
   }
 }

@@ -163,13 +163,14 @@ public struct Denoiser: Sendable {
   ) throws -> Tensor? {
     let step = run.step(run.completed)
     var sample = run.sampler.scaleModelInput(run.latents, timestep: step.timestep)
-    if let extra = inputs.extraChannels {
-      let channels = extra.repeated(toBatch: sample.shape[0])
-      sample = Tensor.concatenate([sample, channels], axis: 1)
-    }
     var conditions = prepared
     for control in inputs.controls {
       try control.apply(to: &conditions, sample: sample, step: step)
+    }
+    // Controls are made for ordinary models, and do not see the mask.
+    if let extra = inputs.extraChannels {
+      let channels = extra.repeated(toBatch: sample.shape[0])
+      sample = Tensor.concatenate([sample, channels], axis: 1)
     }
     var prediction = predictor(sample, timestep: step.timestep, conditions: conditions)
     if isGuided {

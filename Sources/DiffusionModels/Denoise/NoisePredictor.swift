@@ -52,7 +52,7 @@ public protocol DenoiseControl: Sendable {
   ///
   /// - Parameters:
   ///   - conditions: The step's conditions, of the whole guided batch.
-  ///   - sample: The model's input of one guidance half, [B, C, h, w].
+  ///   - sample: The scaled latents of one guidance half, [B, C, h, w], without mask channels.
   ///   - step: Where the run is.
   /// - Throws: When the control cannot be computed.
   func apply(to conditions: inout UNetConditions, sample: Tensor, step: DenoiseStep) throws

@@ -54,46 +54,9 @@ struct ImageMask: Sendable {
     var rows = max(1, Int((Double(tokens) / ratio).squareRoot()))
     rows += tokens % rows == 0 ? 0 : 1
     let columns = max(1, tokens / rows)
-    let grid = bicubic(rows: rows, columns: columns)
+    let mask = Tensor(values, shape: [1, 1, height, width])
+    let grid = interpolated(mask, height: rows, width: columns, method: .bicubic).floats()
     let missing = max(0, tokens - grid.count)
     return Array(grid.prefix(tokens)) + Array(repeating: 0, count: missing)
   }
-
-  /// torch's bicubic interpolation without antialiasing (a = -0.75, half-pixel centres).
-  private func bicubic(rows: Int, columns: Int) -> [Float] {
-    let vertical = (0..<rows).map { Taps(target: $0, of: rows, from: height) }
-    let horizontal = (0..<columns).map { Taps(target: $0, of: columns, from: width) }
-    return vertical.flatMap { v in
-      horizontal.map { h in
-        var sum: Float = 0
-        for (y, wy) in zip(v.indices, v.weights) {
-          var line: Float = 0
-          for (x, wx) in zip(h.indices, h.weights) { line += wx * values[y * width + x] }
-          sum += wy * line
-        }
-        return sum
-      }
-    }
-  }
-}
-
-/// The four source positions of one target position, and their weights.
-private struct Taps {
-  let indices: [Int]
-  let weights: [Float]
-
-  init(target: Int, of targets: Int, from sources: Int) {
-    let scale = Float(sources) / Float(targets)
-    let position = scale * (Float(target) + 0.5) - 0.5
-    let base = Int(position.rounded(.down))
-    let t = position - Float(base)
-    weights = [Self.outer(t + 1), Self.inner(t), Self.inner(1 - t), Self.outer(2 - t)]
-    indices = (-1...2).map { min(max(base + $0, 0), sources - 1) }
-  }
-
-  private static let a: Float = -0.75
-
-  private static func inner(_ x: Float) -> Float { ((a + 2) * x - (a + 3)) * x * x + 1 }
-
-  private static func outer(_ x: Float) -> Float { ((a * x - 5 * a) * x + 8 * a) * x - 4 * a }
 }

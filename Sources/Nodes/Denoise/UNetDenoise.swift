@@ -31,6 +31,9 @@ struct UNetDenoise: NodeType {
   var strength = 1.0
   @Param("Share of fresh noise in ddim's steps", min: 0, max: 1) var eta = 0.0
   @Param("Seed of all noise of the run") var seed: Seed = 0
+  @Param(
+    "How many tensors of the latent's shape are drawn and thrown away first", min: 0, max: 10_000)
+  var skip = 0
   @Output("Latent of the same shape", name: "latent", family: .same(as: "unet"))
   var denoised: LatentValue
 
@@ -82,25 +85,41 @@ struct UNetDenoise: NodeType {
           "the latent does not fit the denoiser", port: "latent",
           expected: "\(config.outChannels) channels", got: "\(shape[1])"))
     }
-    if config.inChannels != shape[1], config.outChannels == shape[1] {
-      context.report(
-        NodeError(
-          "this denoiser wants \(config.inChannels) channels, as inpainting models do",
-          port: "unet",
-          expected: "\(shape[1]) channels", hint: "its mask channels are not available yet",
-          status: .unavailable))
-    }
+    if let error = maskError($latent.known, config) { context.report(error) }
     if case .zeros = content, let strength = $strength.known, strength < 1 {
       context.report(
         NodeError(
           "there is no picture to start from", port: "strength", expected: "1",
           got: String(strength), hint: "connect a VAEEncode to `latent`, or leave strength out"))
     }
+    if let strength = $strength.known, let steps = $steps.known, strength > 0,
+      Int(Double(steps) * strength) == 0
+    {
+      context.report(
+        NodeError(
+          "not one step would run", port: "strength", expected: "at least \(1 / Double(steps))",
+          got: String(strength)))
+    }
     for range in $unet.known?.ranges ?? [] {
       if let warning = range.warning(width: shape[3] * 8, height: shape[2] * 8) {
         context.warn(warning, port: "latent")
       }
     }
+  }
+
+  /// What is wrong with the mask channels of a denoiser made for inpainting.
+  private func maskError(_ latent: LatentValue?, _ config: UNetConfig) -> NodeError? {
+    let wanted = config.inChannels - config.outChannels
+    guard wanted != 0, let latent else { return nil }
+    guard wanted == config.outChannels + 1 else {
+      return NodeError(
+        "the denoiser takes \(config.inChannels) channels and gives \(config.outChannels)",
+        port: "unet", expected: "as many as it gives, or twice that and one", status: .unavailable)
+    }
+    guard latent.maskedPicture == nil else { return nil }
+    return NodeError(
+      "the denoiser was made for inpainting and wants to see the picture and its mask",
+      port: "latent", hint: "connect an InpaintLatent with `vae` and `image`")
   }
 
   func estimateMemory(_ context: ValidationContext) -> MemoryEstimate? {
@@ -120,10 +139,8 @@ struct UNetDenoise: NodeType {
 
   mutating func run(_ context: NodeContext) throws {
     let store = try context.service(ModelStore.self)
-    let config = try unet.config()
     let run = ControlledRun(
-      unet: unet, latentShape: latent.shape,
-      isGuided: guidance > 1 && config.timestepCondWidth == nil)
+      unet: unet, latentShape: latent.shape, isGuided: try isKnownGuided(unet))
     // Encoders of pictures have done their work before the denoiser takes its memory.
     let imagePrompts = try run.imagePrompts(store: store)
     let model = try store.unet(unet)
@@ -162,11 +179,28 @@ struct UNetDenoise: NodeType {
       negative: run.isGuided
         ? condition(negative?.prompt ?? positive.empty, model.config) : nil)
     inputs.noise = noise?.tensor
+    if let error = maskError(latent, model.config) { throw error }
     if let mask = latent.paintMask {
-      inputs.blend = try InpaintBlend(original: latent.tensor, mask: mask)
+      if let masked = latent.maskedPicture, model.config.inChannels > shape[1] {
+        inputs.extraChannels = Self.joined(mask, masked.tensor)
+      } else {
+        inputs.blend = try InpaintBlend(original: latent.tensor, mask: mask)
+      }
+    }
+    if skip > 0 {
+      var generator = TorchGenerator(seed: seed.value)
+      for _ in 0..<skip { _ = generator.randn(shape) }
+      inputs.generator = generator
     }
     inputs.controls = try control.map { try $0.recipe.makeControl(run, store: store) }
     return inputs
+  }
+
+  /// What an inpainting model sees beside the latents: the mask, then the picture without that part.
+  private static func joined(_ mask: Tensor, _ picture: Tensor) -> Tensor {
+    let batch = max(mask.shape[0], picture.shape[0])
+    return Tensor.concatenate(
+      [mask.repeated(sampleCount: batch), picture.repeated(sampleCount: batch)], axis: 1)
   }
 
   /// An encoding with the size conditions that SDXL wants: original size, crop and target size.

@@ -30,20 +30,9 @@ struct VAEEncode: NodeType {
   mutating func run(_ context: NodeContext) throws {
     let model = try context.service(ModelStore.self).vae(vae)
     try Self.check(image.shape, model.config)
-    let pictures = image.tensor
-    var parts: [(mean: Tensor, logvar: Tensor)] = []
-    for index in 0..<pictures.shape[0] {
-      try context.checkCancellation()
-      parts.append(model.encode(pictures.slice(axis: 0, index..<index + 1) * 2 - 1))
-      context.progress(step: index + 1, of: pictures.shape[0])
-    }
-    var encoded = Tensor.concatenate(parts.map(\.mean), axis: 0)
-    if sample == .random {
-      var generator = TorchGenerator(seed: seed.value)
-      let spread = (Tensor.concatenate(parts.map(\.logvar), axis: 0) * 0.5).exponential()
-      encoded = encoded + spread * generator.randn(encoded.shape)
-    }
-    latent = LatentValue(model.scaled(encoded))
+    var generator = TorchGenerator(seed: seed.value)
+    latent = LatentValue(
+      try model.encoded(image.tensor, choice: sample, generator: &generator, context))
   }
 
   private static func check(_ shape: [Int], _ config: VAEConfig) throws {
@@ -58,6 +47,27 @@ struct VAEEncode: NodeType {
 
   private static func latentShape(_ shape: [Int], _ config: VAEConfig) -> [Int] {
     [shape[0], config.latentChannels, shape[2] / config.downscale, shape[3] / config.downscale]
+  }
+}
+
+extension AutoencoderKL {
+  /// Pictures [B, 3, H, W] in 0...1 as latents, scaled as the denoiser wants them.
+  func encoded(
+    _ pictures: Tensor, choice: VAEEncode.Choice, generator: inout TorchGenerator,
+    _ context: NodeContext
+  ) throws -> Tensor {
+    var parts: [(mean: Tensor, logvar: Tensor)] = []
+    for index in 0..<pictures.shape[0] {
+      try context.checkCancellation()
+      parts.append(encode(pictures.slice(axis: 0, index..<index + 1) * 2 - 1))
+      context.progress(step: index + 1, of: pictures.shape[0])
+    }
+    var encoded = Tensor.concatenate(parts.map(\.mean), axis: 0)
+    if choice == .random {
+      let spread = (Tensor.concatenate(parts.map(\.logvar), axis: 0) * 0.5).exponential()
+      encoded = encoded + spread * generator.randn(encoded.shape)
+    }
+    return scaled(encoded)
   }
 }
 

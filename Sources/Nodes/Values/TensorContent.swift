@@ -32,6 +32,9 @@ enum TensorContent: Sendable {
     }
   }
 
+  /// Whether it is known to be all zeros.
+  var isZeros: Bool { if case .zeros = self { true } else { false } }
+
   /// The memory held.
   var byteCount: Int {
     if case .numbers(let tensor) = self { return tensor.count * 4 }

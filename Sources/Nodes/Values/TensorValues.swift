@@ -37,12 +37,15 @@ struct LatentValue: TensorValue {
   let content: TensorContent
   /// Where a denoiser paints anew, [1 or B, 1, h, w], 1 to be painted; nil for everywhere.
   var paintMask: Tensor?
+  /// The picture without the part that is painted anew, [1 or B, C, h, w], for denoisers that look at it.
+  var maskedPicture: TensorContent?
 
   init(content: TensorContent) { self.content = content }
 
   func encoded() throws -> [UInt8] {
     var tensors = [("value", tensor)]
     if let paintMask { tensors.append(("mask", paintMask)) }
+    if let maskedPicture { tensors.append(("masked", maskedPicture.tensor)) }
     return StoredTensors.encode(tensors)
   }
 
@@ -53,6 +56,7 @@ struct LatentValue: TensorValue {
     }
     self.init(tensor)
     paintMask = tensors["mask"]
+    maskedPicture = tensors["masked"].map { .numbers($0) }
   }
 }
 
