@@ -3,8 +3,10 @@ import Weights
 
 /// Puts a LoRA on a denoiser, and on a text encoder.
 struct LoRALoad: NodeType {
-  static let summary =
-    "Puts a LoRA on a denoiser, and on the text encoder where the file has a part for it."
+  static let summary = """
+    Puts a LoRA on a denoiser, and on the text encoder where the file has a part for it. Several \
+    LoRAs are several nodes, one after the other.
+    """
   static let resources = ResourceClass.light
 
   @Input("Denoiser") var unet: UNetRecipe
@@ -12,6 +14,11 @@ struct LoRALoad: NodeType {
   var textEncoder: TextEncoderRecipe?
   @Param("File, or folder of pytorch_lora_weights.safetensors") var path: InputPath
   @Param("Strength", min: -8, max: 8) var weight = 1.0
+  @Param(
+    "Strength by block, times `weight`: texts such as `down=0.5`, `mid=0`, `up.1=0.8`, `up.1.0=1`, "
+      + "`IN04=0`, `OUT11=1` and `base=0` (text encoders), where what is not named counts fully; or a "
+      + "list of 17 or 26 numbers, for SDXL 12 or 20, in the order base, IN, MID, OUT")
+  var blocks: LoRABlocks?
   @Output("Denoiser with the LoRA", name: "unet", family: .same(as: "unet"))
   var adapted: UNetRecipe
   @Output("Text encoder with the LoRA", name: "text_encoder", family: .same(as: "unet"))
@@ -21,7 +28,9 @@ struct LoRALoad: NodeType {
 
   mutating func run(_ context: NodeContext) throws {
     let adapter = try LoRAAdapter(path: path.resolved)
-    let overlay = WeightOverlay.lora(adapter, path: path.resolved, scale: weight)
+    let overlay = WeightOverlay.lora(
+      adapter, path: path.resolved, scale: weight, blocks: blocks?.weights)
+    try NodeError.locating("blocks") { try blocks?.weights.check(unet: unet.source()) }
     adapted = unet
     adaptedEncoder = textEncoder ?? TextEncoderRecipe(base: unet.base)
     if adapter.components.contains(.unet) {

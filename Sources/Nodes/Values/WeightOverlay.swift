@@ -4,14 +4,14 @@ import Weights
 /// A change to a model's weights that is applied while they are read.
 enum WeightOverlay: Sendable {
   /// Adds the product of two small matrices to each weight it names.
-  case lora(LoRAAdapter, path: String, scale: Double)
+  case lora(LoRAAdapter, path: String, scale: Double, blocks: LoRABlockWeights? = nil)
   /// Blends weights towards replacements, by 0 (none) to 1 (the replacements alone).
   case replacement(any WeightSource, path: String, blend: Double)
 
   /// Whether the weights change at all.
   var isEffective: Bool {
     switch self {
-    case .lora(_, _, let scale): scale != 0
+    case .lora(_, _, let scale, _): scale != 0
     case .replacement(_, _, let blend): blend != 0
     }
   }
@@ -19,7 +19,8 @@ enum WeightOverlay: Sendable {
   /// Equal for equal changes within this process.
   var identity: String {
     switch self {
-    case .lora(_, let path, let scale): "lora \(scale) \(path)"
+    case .lora(_, let path, let scale, let blocks):
+      "lora \(scale) \(blocks?.identity ?? "") \(path)"
     case .replacement(_, let path, let blend): "replacement \(blend) \(path)"
     }
   }
@@ -30,7 +31,7 @@ enum WeightOverlay: Sendable {
   /// - Throws: `WeightError` when the adapter is for another model.
   func check(_ base: any WeightSource, _ component: Component) throws -> LoadReport {
     switch self {
-    case .lora(let adapter, _, _): try adapter.validate(against: base, component: component)
+    case .lora(let adapter, _, _, _): try adapter.validate(against: base, component: component)
     case .replacement(let replacements, _, _):
       try ReplaceSource(base: base, replacements: replacements).report
     }
@@ -41,8 +42,9 @@ enum WeightOverlay: Sendable {
   /// - Throws: `WeightError` when the adapter is for another model.
   func applied(to base: any WeightSource, prefix: String) throws -> any WeightSource {
     switch self {
-    case .lora(let adapter, _, let scale):
-      try LoRASource(base: base, adapter: adapter, scale: Float(scale), prefix: prefix)
+    case .lora(let adapter, _, let scale, let blocks):
+      try LoRASource(
+        base: base, adapter: adapter, scale: Float(scale), prefix: prefix, blocks: blocks)
     case .replacement(let replacements, _, let blend):
       try ReplaceSource(base: base, replacements: replacements, blend: Float(blend))
     }

@@ -12,6 +12,8 @@ public struct LoRASource: WeightSource {
   private let adapter: LoRAAdapter
   private let scale: Float
   private let component: Component
+  private let blocks: LoRABlockWeights?
+  private let factor: @Sendable (String) -> Double
   private let modules: [String: [LoRAAdapter.Module]]
 
   /// Matches an adapter with a model; only headers are read.
@@ -21,9 +23,11 @@ public struct LoRASource: WeightSource {
   ///   - adapter: The adapter.
   ///   - scale: The user's weight; 0 leaves the model as it is.
   ///   - prefix: Which model `base` is: `unet`, `text_encoder` or `text_encoder_2`.
+  ///   - blocks: How strongly it counts in each block; nil for fully in all of them.
   /// - Throws: `WeightError` when the adapter belongs to another model or nothing matches.
   public init(
-    base: any WeightSource, adapter: LoRAAdapter, scale: Float, prefix: String = "unet"
+    base: any WeightSource, adapter: LoRAAdapter, scale: Float, prefix: String = "unet",
+    blocks: LoRABlockWeights? = nil
   ) throws {
     guard let component = Component(rawValue: prefix) else {
       throw WeightError.unsupportedAdapter(
@@ -34,6 +38,12 @@ public struct LoRASource: WeightSource {
     self.adapter = adapter
     self.scale = scale
     self.component = component
+    self.blocks = blocks
+    if let blocks {
+      factor = try blocks.factors(base, component)
+    } else {
+      factor = { _ in 1 }
+    }
     modules = scale == 0 ? [:] : plan.modules
     report = plan.report
   }
@@ -45,7 +55,9 @@ public struct LoRASource: WeightSource {
 
   /// The type and shape of a tensor, or nil; merged tensors are float32.
   public func entry(_ key: String) -> WeightEntry? {
-    guard let entry = base.entry(key), modules[key] != nil else { return base.entry(key) }
+    guard let entry = base.entry(key), modules[key] != nil, factor(key) != 0 else {
+      return base.entry(key)
+    }
     return WeightEntry(dtype: .float32, shape: entry.shape)
   }
 
@@ -54,12 +66,13 @@ public struct LoRASource: WeightSource {
   /// The merged values are computed whenever they are read.
   public func tensor(_ key: String) throws -> RawTensor {
     let tensor = try base.tensor(key)
-    guard let modules = modules[key], tensor.count > 0 else { return tensor }
+    let factor = factor(key)
+    guard let modules = modules[key], tensor.count > 0, factor != 0 else { return tensor }
     let products = try modules.map { module in
       LowRankProduct(
         up: try adapter.source.tensor(module.upKey),
         down: try adapter.source.tensor(module.downKey), rank: module.rank,
-        scale: Float(Double(scale) * module.scale))
+        scale: Float(Double(scale) * module.scale * factor))
     }
     return RawTensor(shape: tensor.shape) { output in
       tensor.copyFloats(into: output)
@@ -74,10 +87,11 @@ public struct LoRASource: WeightSource {
   public var digest: String {
     get throws {
       if modules.isEmpty { return try base.digest }
-      return try Digest.fields([
-        "lora", base.digest, adapter.digest, String(scale.bitPattern, radix: 16),
-        component.rawValue,
-      ])
+      return try Digest.fields(
+        [
+          "lora", base.digest, adapter.digest, String(scale.bitPattern, radix: 16),
+          component.rawValue,
+        ] + (blocks.map { [$0.identity] } ?? []))
     }
   }
 }
