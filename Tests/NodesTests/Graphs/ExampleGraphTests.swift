@@ -1,0 +1,28 @@
+import Foundation
+import GraphRuntime
+import Testing
+
+@testable import Nodes
+
+/// The graphs that come with the engine are valid as they are, on the demo model.
+@Suite struct ExampleGraphTests {
+  private static let folder = URL(filePath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    .appending(path: "graphs")
+
+  private static let names =
+    (try? FileManager.default.contentsOfDirectory(atPath: folder.path()))?
+    .filter { $0.hasSuffix(".yaml") }.sorted() ?? []
+
+  @Test(arguments: names)
+  func everyGraphIsValid(_ name: String) throws {
+    let path = Self.folder.appending(path: name).path()
+    let valid = try Engine().validator.validate(GraphRequest(path: path))
+    #expect(!valid.outputs.isEmpty)
+  }
+
+  @Test func thereAreGraphs() {
+    #expect(Self.names.contains("text-to-image.yaml"))
+    #expect(Self.names.contains("inpaint.yaml"))
+  }
+}
