@@ -19,12 +19,15 @@ struct Implementation<Problem: Sendable, Body: Sendable>: Sendable {
   let isa: ISA
   /// Nil when the problem can be computed, or the reason why not.
   let accepts: @Sendable (Problem) -> Refusal?
+  /// Seconds that a problem is expected to take, where it is known.
+  let cost: (@Sendable (Problem) -> Double)?
   let body: Body
 
   init(
     name: String, isa: ISA, accepts: @escaping @Sendable (Problem) -> Refusal? = { _ in nil },
-    body: Body
+    cost: (@Sendable (Problem) -> Double)? = nil, body: Body
   ) {
+    self.cost = cost
     self.name = name
     self.isa = isa
     self.accepts = accepts
@@ -37,15 +40,30 @@ struct DispatchTable<Problem: Sendable & CustomStringConvertible, Body: Sendable
   let op: String
   let implementations: [Implementation<Problem, Body>]
 
-  /// The first implementation within the cap that takes the problem.
+  /// The first implementation within the cap that takes the problem or, where the cost of that is
+  /// known, the cheapest of those for the same instruction set.
   func choose(_ problem: Problem) -> Implementation<Problem, Body> {
     let cap = Dispatch.effectiveCap
     if let wanted = Dispatch.only, let found = implementation(wanted, problem, cap) { return found }
     if RuntimeSettings.current.printsDispatch { printChoice(problem, cap) }
-    for implementation in implementations where implementation.isa <= cap {
-      if implementation.accepts(problem) == nil { return implementation }
+    guard let chosen = pick(problem, cap) else {
+      preconditionFailure("no implementation of \(op) takes \(problem)")
     }
-    preconditionFailure("no implementation of \(op) takes \(problem)")
+    return chosen
+  }
+
+  private func pick(_ problem: Problem, _ cap: ISA) -> Implementation<Problem, Body>? {
+    var best: (implementation: Implementation<Problem, Body>, cost: Double)?
+    for implementation in implementations where implementation.isa <= cap {
+      if let best, best.implementation.isa != implementation.isa { break }
+      guard implementation.accepts(problem) == nil else { continue }
+      guard let cost = implementation.cost?(problem) else {
+        if best == nil { return implementation }
+        continue
+      }
+      if cost < best?.cost ?? .infinity { best = (implementation, cost) }
+    }
+    return best?.implementation
   }
 
   /// The named implementation, when it may be used and takes the problem.
@@ -63,15 +81,14 @@ struct DispatchTable<Problem: Sendable & CustomStringConvertible, Body: Sendable
 
   private func printChoice(_ problem: Problem, _ cap: ISA) {
     var refusals: [String] = []
-    var chosen = "none"
+    let picked = pick(problem, cap)
+    let chosen = picked.map { "\($0.name) (\($0.isa))" } ?? "none"
     for implementation in implementations {
+      if implementation.name == picked?.name { break }
       let refusal =
         implementation.isa > cap
-        ? Refusal("needs \(implementation.isa)") : implementation.accepts(problem)
-      guard let refusal else {
-        chosen = "\(implementation.name) (\(implementation.isa))"
-        break
-      }
+        ? Refusal("needs \(implementation.isa)")
+        : implementation.accepts(problem) ?? Refusal("slower")
       refusals.append("\(implementation.name): \(refusal)")
     }
     var line = "resgraph: dispatch \(op) \(problem) -> \(chosen)"

@@ -8,20 +8,29 @@ extension ConvTable {
       Implementation(
         name: "narrow_\(kernels.name)", isa: kernels.isa, accepts: NarrowConv.refusal,
         body: { NarrowConv($0, kernels: kernels) }),
-      Implementation(
-        name: "winograd6_\(kernels.name)", isa: kernels.isa, accepts: largeMapRefusal,
-        body: { WinogradConv($0, kernels: kernels, tile: .six) }),
-      Implementation(
-        name: "winograd4_\(kernels.name)", isa: kernels.isa, accepts: WinogradConv.refusal,
-        body: { WinogradConv($0, kernels: kernels, tile: .four) }),
+      winograd(.winograd6, kernels, accepts: largeMapRefusal),
+      winograd(.winograd4, kernels, accepts: WinogradConv.refusal),
+      winograd(.winograd2, kernels, accepts: WinogradConv.refusal),
       Implementation(
         name: "patches_\(kernels.name)", isa: kernels.isa,
+        cost: { ConvolutionTuning.current.seconds($0, .direct, kernels.isa) },
         body: { PatchConv($0, kernels: kernels) }),
     ]
   }
 }
 
 extension ConvTable {
+  private static func winograd(
+    _ algorithm: ConvolutionTuning.Algorithm, _ kernels: KernelSet,
+    accepts: @escaping @Sendable (ConvProblem) -> Refusal?
+  ) -> Implementation<ConvProblem, Maker> {
+    let tile = algorithm.tile ?? .four
+    return Implementation(
+      name: "\(algorithm.rawValue)_\(kernels.name)", isa: kernels.isa, accepts: accepts,
+      cost: { ConvolutionTuning.current.seconds($0, algorithm, kernels.isa) },
+      body: { WinogradConv($0, kernels: kernels, tile: tile) })
+  }
+
   /// F(6x6, 3x3) is kept to maps of an autoencoder's size: there it saves most, and its larger error
   /// does not add up over the many layers of a denoiser.
   @Sendable private static func largeMapRefusal(_ problem: ConvProblem) -> Refusal? {

@@ -1,0 +1,111 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// Why speeds could not be stored.
+public struct ConvolutionTuningError: Error, CustomStringConvertible {
+  /// What failed, with the path and the system's reason.
+  public let description: String
+}
+
+/// Speeds as a text file: a header, then one line for each way with each instruction set.
+extension ConvolutionTuning {
+  private static let header = "resgraph convolution speeds 1"
+  private static let longest = 1 << 16
+
+  /// Where measured speeds are kept; nil where the environment names no such place.
+  ///
+  /// Below `$RESGRAPH_CACHE`, else below `resgraph` in the cache folder of the XDG rules.
+  public static var defaultPath: String? {
+    func folder(_ name: String) -> String? {
+      guard let value = getenv(name) else { return nil }
+      let path = String(cString: value)
+      return path.isEmpty ? nil : path
+    }
+    let name = "convolution-speeds.txt"
+    if let cache = folder("RESGRAPH_CACHE") { return "\(cache)/\(name)" }
+    if let cache = folder("XDG_CACHE_HOME") { return "\(cache)/resgraph/\(name)" }
+    return folder("HOME").map { "\($0)/.cache/resgraph/\(name)" }
+  }
+
+  /// Reads stored speeds.
+  ///
+  /// - Parameter path: The file.
+  /// - Returns: The speeds, or nil when there is no such file or it is damaged in any way.
+  public static func load(_ path: String) -> ConvolutionTuning? {
+    let descriptor = open(path, O_RDONLY | O_NONBLOCK)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while bytes.count <= longest {
+      let count = read(descriptor, &buffer, buffer.count)
+      if count < 0 { return nil }
+      if count == 0 { return ConvolutionTuning(text: String(decoding: bytes, as: UTF8.self)) }
+      bytes += buffer[..<count]
+    }
+    return nil
+  }
+
+  /// Stores the speeds, in one step: a reader sees the old file or the new one.
+  ///
+  /// - Parameter path: The file; folders that are missing are made.
+  /// - Throws: `ConvolutionTuningError` when the file cannot be written.
+  public func save(to path: String) throws {
+    for end in path.indices.dropFirst() where path[end] == "/" {
+      mkdir(String(path[..<end]), 0o755)
+    }
+    let temporary = "\(path).\(getpid()).tmp"
+    func failure(_ what: String) -> ConvolutionTuningError {
+      let reason = String(cString: strerror(errno))
+      return ConvolutionTuningError(description: "\(path) cannot be \(what): \(reason)")
+    }
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+    guard descriptor >= 0 else { throw failure("made") }
+    let bytes = Array(text.utf8)
+    let written = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+    let synced = written == bytes.count && fsync(descriptor) == 0
+    let error = synced ? nil : failure("written")
+    close(descriptor)
+    guard error == nil, rename(temporary, path) == 0 else {
+      let thrown = error ?? failure("renamed")
+      unlink(temporary)
+      throw thrown
+    }
+  }
+
+  /// The lines of the file, in a fixed order.
+  var text: String {
+    var lines = [Self.header]
+    for isa in ISA.allCases {
+      for algorithm in Algorithm.allCases {
+        guard let speed = speeds[isa]?[algorithm] else { continue }
+        lines.append(
+          "\(isa.rawValue) \(algorithm.rawValue) \(speed.operations) \(speed.transforms)")
+      }
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// Reads the lines of a file; nil when any is not as `text` writes it.
+  init?(text: String) {
+    let lines = text.split(separator: "\n")
+    guard lines.first.map(String.init) == Self.header, text.last == "\n" else { return nil }
+    var speeds: [ISA: [Algorithm: Speed]] = [:]
+    for line in lines.dropFirst() {
+      let fields = line.split(separator: " ")
+      guard fields.count == 4, let isa = ISA(rawValue: String(fields[0])),
+        let algorithm = Algorithm(rawValue: String(fields[1])),
+        let operations = Double(String(fields[2])), let transforms = Double(String(fields[3]))
+      else { return nil }
+      let speed = Speed(operations: operations, transforms: transforms)
+      guard speed.isPlausible, speeds[isa]?[algorithm] == nil else { return nil }
+      speeds[isa, default: [:]][algorithm] = speed
+    }
+    self.init(speeds: speeds)
+  }
+}

@@ -1,0 +1,105 @@
+/// Speeds of the ways to convolve, by which one is chosen for each shape.
+///
+/// The built-in speeds suit current processors; measured ones, stored in the cache folder, take
+/// their place at the next start. With the same speeds the choice is always the same.
+public struct ConvolutionTuning: Sendable, Equatable {
+  /// A way to compute 3x3 convolutions.
+  public enum Algorithm: String, Sendable, CaseIterable {
+    /// Products of gathered patches.
+    case direct
+    /// Winograd's F(2x2, 3x3).
+    case winograd2
+    /// Winograd's F(4x4, 3x3).
+    case winograd4
+    /// Winograd's F(6x6, 3x3).
+    case winograd6
+
+    /// The tile of the Winograd ways.
+    var tile: WinogradTile? {
+      switch self {
+      case .direct: nil
+      case .winograd2: .two
+      case .winograd4: .four
+      case .winograd6: .six
+      }
+    }
+  }
+
+  /// How fast one way is on all threads.
+  public struct Speed: Sendable, Equatable {
+    /// Floating-point operations of the products, per second.
+    public var operations: Double
+    /// Values transformed or gathered, per second.
+    public var transforms: Double
+
+    /// Takes two speeds.
+    ///
+    /// - Parameters:
+    ///   - operations: Of the products, per second.
+    ///   - transforms: Values transformed or gathered, per second.
+    public init(operations: Double, transforms: Double) {
+      self.operations = operations
+      self.transforms = transforms
+    }
+
+    /// Whether both are speeds that a computer can have.
+    var isPlausible: Bool {
+      let range = 1e6...1e16
+      return range.contains(operations) && range.contains(transforms)
+    }
+  }
+
+  /// The speeds of each way with each instruction set; a way that is not listed has the built-in one.
+  public var speeds: [ISA: [Algorithm: Speed]]
+
+  /// Takes speeds.
+  ///
+  /// - Parameter speeds: For each instruction set, those that were measured.
+  public init(speeds: [ISA: [Algorithm: Speed]]) { self.speeds = speeds }
+
+  /// Those in use: the stored ones, or the built-in ones where nothing sound is stored.
+  public static let current: ConvolutionTuning =
+    defaultPath.flatMap { load($0) } ?? ConvolutionTuning(speeds: [:])
+
+  /// Only ratios matter: products of Winograd's tiles run a little slower than plain ones, for their
+  /// operands come from a farther cache.
+  private static let builtIn: [Algorithm: Speed] = [
+    .direct: Speed(operations: 230e9, transforms: 12e9),
+    .winograd2: Speed(operations: 200e9, transforms: 6e9),
+    .winograd4: Speed(operations: 200e9, transforms: 6e9),
+    .winograd6: Speed(operations: 190e9, transforms: 6e9),
+  ]
+
+  /// Seconds that a problem is expected to take.
+  func seconds(_ problem: ConvProblem, _ algorithm: Algorithm, _ isa: ISA) -> Double {
+    let speed = speeds[isa]?[algorithm] ?? Self.builtIn[algorithm]
+    guard let speed else { return .infinity }
+    let work = ConvolutionWork(problem, algorithm)
+    return work.operations / speed.operations + work.transforms / speed.transforms
+  }
+}
+
+/// What a way to convolve has to do for a problem.
+struct ConvolutionWork: Equatable {
+  /// Floating-point operations of the products.
+  let operations: Double
+  /// Values transformed or gathered.
+  let transforms: Double
+
+  init(_ problem: ConvProblem, _ algorithm: ConvolutionTuning.Algorithm) {
+    let inputs = Double(problem.inputChannels)
+    let outputs = Double(problem.outputChannels)
+    guard let tile = algorithm.tile else {
+      let pixels = Double(problem.outputPixels)
+      operations = 2 * pixels * Double(problem.taps) * outputs
+      transforms = pixels * (Double(problem.taps) + outputs)
+      return
+    }
+    let tiles = Double(tile.count(problem))
+    let positions = Double((tile.rawValue + 2) * (tile.rawValue + 2))
+    operations = 2 * tiles * positions * inputs * outputs
+    // Each group of tiles transforms the weights anew.
+    let groups = (tiles / 64).rounded(.up)
+    transforms = positions * (tiles * (inputs + outputs) + groups * inputs * outputs / 2)
+  }
+}

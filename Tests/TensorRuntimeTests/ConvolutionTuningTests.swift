@@ -1,0 +1,102 @@
+import Testing
+
+@testable import TensorRuntime
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// Speeds of convolutions: their file, and what is chosen by them.
+@Suite struct ConvolutionTuningTests {
+  static let tuning = ConvolutionTuning(speeds: [
+    .avx2: [
+      .direct: .init(operations: 1.5e11, transforms: 9e9),
+      .winograd4: .init(operations: 1.25e11, transforms: 3.0000001e9),
+    ],
+    .generic: [.winograd6: .init(operations: 2e10, transforms: 1e9)],
+  ])
+
+  private func withPath(_ body: (String) throws -> Void) rethrows {
+    let path = "/tmp/resgraph-tuning-\(getpid())-\(UInt64.random(in: 0 ... .max))"
+    defer { unlink(path) }
+    try body(path)
+  }
+
+  @Test func fileGivesBackWhatWasStored() throws {
+    try withPath { path in
+      #expect(ConvolutionTuning.load(path) == nil)
+      try Self.tuning.save(to: path)
+      #expect(ConvolutionTuning.load(path) == Self.tuning)
+      try ConvolutionTuning(speeds: [:]).save(to: path)
+      #expect(ConvolutionTuning.load(path) == ConvolutionTuning(speeds: [:]))
+    }
+    #expect(throws: ConvolutionTuningError.self) { try Self.tuning.save(to: "/dev/null/at/all") }
+  }
+
+  @Test func damagedTextIsIgnored() {
+    let text = Self.tuning.text
+    #expect(ConvolutionTuning(text: text) == Self.tuning)
+    // Cut anywhere but between lines, it is no table.
+    for length in 0..<text.utf8.count {
+      let cut = String(decoding: Array(text.utf8)[..<length], as: UTF8.self)
+      if let read = ConvolutionTuning(text: cut) {
+        #expect(cut.last == "\n" && read != Self.tuning, "\(length)")
+      }
+    }
+    for line in [
+      "avx2 direct 1e11", "avx9 direct 1e11 1e9", "avx2 fft 1e11 1e9", "avx2 direct nan 1e9",
+      "avx2 direct 1e11 -1", "avx2 direct 1e300 1e9", "avx2 direct 1e11 1e9 1", "\0",
+    ] {
+      #expect(ConvolutionTuning(text: "resgraph convolution speeds 1\n\(line)\n") == nil, "\(line)")
+    }
+    #expect(ConvolutionTuning(text: text + "avx2 direct 1e11 1e9\n") == nil)
+    #expect(ConvolutionTuning(text: "resgraph convolution speeds 2\n") == nil)
+  }
+
+  /// Times that two speeds make are explained by those speeds.
+  @Test func speedsFollowFromTwoTimes() throws {
+    let speed = ConvolutionTuning.Speed(operations: 2e11, transforms: 5e9)
+    let works = [ConvCase(inputs: 640, outputs: 640), ConvCase(height: 64, width: 64)].map {
+      ConvolutionWork($0.problem, .winograd4)
+    }
+    let times = works.map { $0.operations / speed.operations + $0.transforms / speed.transforms }
+    let solved = try #require(ConvolutionTuning.solve(works, times))
+    #expect(abs(solved.operations / speed.operations - 1) < 1e-9)
+    #expect(abs(solved.transforms / speed.transforms - 1) < 1e-9)
+  }
+
+  @Test func slowWayIsNotChosen() {
+    let problem = ConvCase(inputs: 320, outputs: 320, height: 64, width: 64).problem
+    var tuning = ConvolutionTuning(speeds: [:])
+    #expect(tuning.seconds(problem, .winograd4, .avx2) < tuning.seconds(problem, .direct, .avx2))
+    tuning.speeds[.avx2] = [.winograd4: .init(operations: 1e9, transforms: 1e9)]
+    #expect(tuning.seconds(problem, .winograd4, .avx2) > tuning.seconds(problem, .direct, .avx2))
+  }
+
+  /// Large maps get large tiles, and what a denoiser computes keeps the small error of small ones.
+  @Test func tilesFollowTheMap() {
+    func chosen(_ side: Int, _ channels: Int) -> String {
+      ConvTable.table.choose(
+        ConvCase(inputs: channels, outputs: channels, height: side, width: side, plain: true)
+          .problem
+      ).name
+    }
+    guard RuntimeInfo.isa >= .avx2, ConvolutionTuning.current.speeds.isEmpty else { return }
+    #expect(chosen(256, 256).hasPrefix("winograd6"))
+    #expect(chosen(64, 320).hasPrefix("winograd4"))
+    #expect(chosen(16, 1280).hasPrefix("winograd4"))
+    #expect(chosen(2, 64).hasPrefix("patches"))
+  }
+
+  @Test func measuringGivesPlausibleSpeeds() {
+    let found = ConvolutionTuning.measured().speeds
+    for (_, speeds) in found {
+      for (_, speed) in speeds { #expect(speed.isPlausible) }
+    }
+    #expect(found.keys.allSatisfy { $0 <= RuntimeInfo.isa })
+  }
+}
