@@ -104,30 +104,25 @@ def draw_control(args, scenes) -> list[np.ndarray]:
     return pictures
 
 
-def image_embeds(args, part) -> torch.Tensor:
-    """Embeddings of the reference pictures, after as many zeros for the unguided half."""
-    from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
-    vision = CLIPVisionModelWithProjection.from_pretrained(
-        Path(args.adapter) / "image_encoder", torch_dtype=torch.float32)
-    prepare = CLIPImageProcessor.from_pretrained(Path(args.adapter) / "image_encoder")
+def reference(scene) -> Image.Image:
+    """The picture that the IP-Adapter is shown."""
     width, height = (int(v) for v in REFERENCE.split("x"))
-    references = [Image.fromarray((render(s, width, height) * 255 + 0.5).astype(np.uint8))
-                  for s, _ in part]
-    with torch.no_grad():
-        embeds = vision(prepare(references, return_tensors="pt").pixel_values).image_embeds
-    return torch.cat([torch.zeros_like(embeds), embeds])[:, None]
+    return Image.fromarray((render(scene, width, height) * 255 + 0.5).astype(np.uint8))
 
 
 def draw_ip(args, scenes) -> list[np.ndarray]:
-    """Pictures with the scene as reference, under an empty prompt."""
+    """Pictures with the scene as reference, under an empty prompt.
+
+    One at a time: of a batch, the pipeline would show every reference to every prompt.
+    """
     from diffusers import StableDiffusionPipeline
+    args.batch = 1
     pipe = pipeline(args, StableDiffusionPipeline)
     pipe.load_ip_adapter(args.adapter, subfolder="", weight_name="ip-adapter.safetensors",
                          image_encoder_folder="image_encoder")
-    pictures = []
+    pipe, pictures = pipe.to(torch.float32), []
     for part, seeds in batches(args, scenes):
-        pictures += call(pipe, args, [""] * len(part), seeds,
-                         ip_adapter_image_embeds=[image_embeds(args, part)])
+        pictures += call(pipe, args, "", seeds, ip_adapter_image=reference(part[0][0]))
     return pictures
 
 

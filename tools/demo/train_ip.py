@@ -75,21 +75,31 @@ class Pairs:
         self.paths, self.tokenizer = sorted(Path(folder).glob("*.pt")), tokenizer
 
     @lru_cache(maxsize=None)
-    def shard(self, number: int) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
-        """A shard's latents, ids, and its pictures at the encoder's size."""
+    def shard(self, number: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, np.ndarray]:
+        """A shard's latents, ids, chances to be drawn, and pictures at the encoder's size.
+
+        Scenes of two objects, which are harder, are drawn four times as often as others.
+        """
         data = torch.load(self.paths[number], weights_only=True)
         scenes = [s for s, _ in shard_scenes(int(self.paths[number].stem), len(data["ids"]))]
         rng = random.Random(number)
         ids = token_ids(self.tokenizer, [full_caption(rng, s) for s in scenes])
-        return data["latents"], ids, np.stack([small(s) for s in scenes])
+        weights = torch.tensor([4.0 if len(s.things) > 1 else 1.0 for s in scenes])
+        return data["latents"], ids, weights, np.stack([small(s) for s in scenes])
 
     def batch(self, size: int, generator: torch.Generator, shards: int):
         """Latents, ids and pictures in [0, 1] out of one of the first `shards` shards."""
         number = int(torch.randint(min(shards, len(self.paths)), (1,), generator=generator))
-        latents, ids, pictures = self.shard(number)
-        rows = torch.randint(len(ids), (size,), generator=generator)
+        latents, ids, weights, pictures = self.shard(number)
+        rows = torch.multinomial(weights, size, replacement=True, generator=generator)
         return (latents[rows].float(), ids[rows],
                 torch.from_numpy(pictures[rows.numpy()]).float() / 255)
+
+
+def early_timesteps(count: int, generator: torch.Generator) -> torch.Tensor:
+    """Timesteps with more of the noisy ones, where it is decided what goes where."""
+    even = spread_timesteps(count, generator)
+    return (((even + 0.5) / 1000).sqrt() * 1000).long().clamp(0, 999)
 
 
 class Watch:
@@ -120,7 +130,7 @@ def arguments() -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("--model", "--latents", "--vision", "--state", "--out"):
         parser.add_argument(name, required=True)
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=3200)
     parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--shards", type=int, default=24)
@@ -174,7 +184,7 @@ def main() -> None:
         latents, ids, pictures = data.batch(args.batch, generator, args.shards)
         shown = torch.rand(args.batch, 1, generator=generator) > 0.06
         noise = torch.randn(latents.shape, generator=generator)
-        times = spread_timesteps(args.batch, generator)
+        times = early_timesteps(args.batch, generator)
         noisy = schedule.add_noise(latents, noise, times).contiguous(
             memory_format=torch.channels_last)
         with torch.no_grad():
