@@ -2,8 +2,9 @@
 """Makes the goldens of every pair of adapters and ways to start, drawn by diffusers.
 
 Writes Tests/NodesTests/Goldens/pairs: one file of latents per model family, named "<part>+<part>".
-The tiny model and its adapters are those of image_tiny_model.py and ip_pipeline_make.py; run these first.
-Run from the repository root: `python tools/goldens/pairs.py [sd15]...`
+The tiny models and their adapters are those of image_tiny_model.py, ip_pipeline_make.py, sdxl_make.py and
+sdxl_adapters_make.py; run these first.
+Run from the repository root: `python tools/goldens/pairs.py [sd15|sdxl]...`
 
 A family is one entry of FAMILIES: its model, its pipelines by what they start from and whether they take
 ControlNets, and where its adapters lie. Another family needs such an entry, and a case in PairTests.swift.
@@ -19,7 +20,10 @@ from pathlib import Path
 import torch
 from diffusers import (ControlNetModel, LCMScheduler, StableDiffusionControlNetImg2ImgPipeline,
                        StableDiffusionControlNetInpaintPipeline, StableDiffusionControlNetPipeline,
-                       StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline, StableDiffusionPipeline, T2IAdapter)
+                       StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline, StableDiffusionPipeline,
+                       StableDiffusionXLControlNetImg2ImgPipeline, StableDiffusionXLControlNetInpaintPipeline,
+                       StableDiffusionXLControlNetPipeline, StableDiffusionXLImg2ImgPipeline,
+                       StableDiffusionXLInpaintPipeline, StableDiffusionXLPipeline, T2IAdapter)
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import CLIPVisionModelWithProjection
@@ -63,6 +67,17 @@ FAMILIES = {
             ("inpaint", True): StableDiffusionControlNetInpaintPipeline,
         },
         lora="lora-sd15", options={"safety_checker": None, "requires_safety_checker": False}),
+    "sdxl": Family(
+        model=GOLDENS / "sdxl/model", adapters=GOLDENS / "sdxl-adapters", resadapter="resadapter_v2_sdxl",
+        ip_adapter=(GOLDENS / "ip-adapter", "../sdxl-adapters/ip-adapter-base.safetensors", "image_encoder"),
+        pipelines={
+            ("text", False): StableDiffusionXLPipeline, ("text", True): StableDiffusionXLControlNetPipeline,
+            ("image", False): StableDiffusionXLImg2ImgPipeline,
+            ("image", True): StableDiffusionXLControlNetImg2ImgPipeline,
+            ("inpaint", False): StableDiffusionXLInpaintPipeline,
+            ("inpaint", True): StableDiffusionXLControlNetInpaintPipeline,
+        },
+        lora="lora-sdxl", options={"add_watermarker": False, "torch_dtype": torch.float32}),
 }
 
 
@@ -81,7 +96,9 @@ def style_lora(family, pipe):
                 shape[0], 2, *([1] * len(kernel)), generator=draw) * 0.3
 
     add("unet", pipe.unet, ("attn1.to_k", "attn2.to_v", "ff.net.0.proj", "resnets.0.conv1"))
-    add("text_encoder", pipe.text_encoder, ("q_proj", "fc1"))
+    for part in ("text_encoder", "text_encoder_2"):
+        if hasattr(pipe, part):
+            add(part, getattr(pipe, part), ("q_proj", "fc1"))
     (FOLDER / family.lora).mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.half() for name, tensor in tensors.items()}
     save_file(tensors, FOLDER / family.lora / "pytorch_lora_weights.safetensors")

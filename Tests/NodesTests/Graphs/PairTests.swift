@@ -33,6 +33,9 @@ struct PairFamily: Sendable, CustomTestStringConvertible {
   static let sd15 = PairFamily(
     name: "sd15", model: "tiny/model", adapters: "tiny", resAdapter: "resadapter_v2_sd1.5",
     lora: "pairs/lora-sd15", ipAdapter: "ip-adapter/ip-adapter-base.safetensors")
+  static let sdxl = PairFamily(
+    name: "sdxl", model: "sdxl/model", adapters: "sdxl-adapters", resAdapter: "resadapter_v2_sdxl",
+    lora: "pairs/lora-sdxl", ipAdapter: "sdxl-adapters/ip-adapter-base.safetensors")
 
   var testDescription: String { name }
 
@@ -58,7 +61,10 @@ struct PairFamily: Sendable, CustomTestStringConvertible {
     }
     if parts.contains(.ipAdapter) {
       lines.append("look: {type: ImageLoad, path: ip-adapter/tall.png}")
-      put("seen", "IPAdapter, path: \(ipAdapter), image: $look.image, weight: 0.8")
+      put(
+        "seen",
+        "IPAdapter, path: \(ipAdapter), image_encoder: ip-adapter/image_encoder, "
+          + "image: $look.image, weight: 0.8")
     }
     let controls = controlNodes(parts, &lines)
     let start = startNodes(parts, &lines)
@@ -133,7 +139,7 @@ struct PairFamily: Sendable, CustomTestStringConvertible {
     return relativeError(latent.tensor, expected)
   }
 
-  @Test(arguments: [PairFamily.sd15], pairs)
+  @Test(arguments: [PairFamily.sd15, .sdxl], pairs)
   func pairsEqualDiffusersAndNeitherPartIsIdle(
     _ family: PairFamily, _ pair: (Part, Part)
   ) throws {
@@ -146,9 +152,9 @@ struct PairFamily: Sendable, CustomTestStringConvertible {
     #expect(try error(family, [pair.1], expected) > 5 * tolerance, "without \(pair.0)")
   }
 
-  @Test func everyPairHasAGolden() throws {
+  @Test(arguments: ["sd15", "sdxl"]) func everyPairHasAGolden(_ family: String) throws {
     let goldens = try SafetensorsFile(
-      path: GraphRun.goldens.appending(path: "pairs/sd15.safetensors").path())
+      path: GraphRun.goldens.appending(path: "pairs/\(family).safetensors").path())
     #expect(goldens.keys.count == Part.allCases.count * (Part.allCases.count - 1) / 2)
   }
 }
