@@ -65,14 +65,17 @@ extension GlobalStateTests {
       for size in stride(from: 1, to: 3_000_000, by: 997) {
         let rounded = MemoryPool.sizeClass(size)
         #expect(rounded >= size && rounded >= previous && rounded % 64 == 0)
-        #expect(size < 512 || rounded <= size + size / 8 + 64)
+        #expect(size < 512 || size > 1 << 20 || rounded <= size + size / 8 + 64)
+        #expect(rounded <= max(256, size + size / 2))
         previous = rounded
       }
       #expect(MemoryPool.sizeClass(1 << 20) == 1 << 20)
+      #expect(MemoryPool.sizeClass((1 << 20) + 1) == 3 << 19)
+      #expect(MemoryPool.sizeClass((3 << 19) + 1) == 1 << 21)
     }
 
     @Test func memoryIsReusedAndAligned() {
-      let size = 7 << 20  // a class no other test uses
+      let size = 6 << 20  // a class no other test uses
       let first = MemoryPool.take(byteCount: size)
       #expect(Int(bitPattern: first.pointer) % 64 == 0)
       MemoryPool.give(first)
@@ -81,6 +84,34 @@ extension GlobalStateTests {
       MemoryPool.give(second)
       #expect(MemoryPool.peakBytes >= size)
       #expect(MemoryPool.reservedBytes >= MemoryPool.currentBytes)
+    }
+
+    @Test func packedWeightsLeaveTheKeptBlocksAlone() {
+      let size = 48 << 20  // a class no other test uses
+      let block = MemoryPool.take(byteCount: size)
+      MemoryPool.give(block)
+      let weights = Storage(lasting: size / 4)
+      #expect(UnsafeMutableRawPointer(weights.pointer) != block.pointer)
+      #expect(Int(bitPattern: weights.pointer) % 64 == 0)
+      // What a step gave back is still there for the next.
+      let next = MemoryPool.take(byteCount: size)
+      #expect(next.pointer == block.pointer)
+      MemoryPool.give(next)
+    }
+
+    @Test func everyThreadOfALoopHasMemoryOfItsOwn() {
+      let before = Parallel.threadCount
+      defer { Parallel.threadCount = before }
+      for threads in [1, 2, 3, 5] {
+        Parallel.threadCount = threads
+        Parallel.run(count: 200, grain: 1, scratch: 1000) { range, memory in
+          for item in range {
+            for index in 0..<1000 { memory[index] = Float(item) }
+            let isOwn = (0..<1000).allSatisfy { memory[$0] == Float(item) }
+            #expect(isOwn && Int(bitPattern: memory) % 64 == 0)
+          }
+        }
+      }
     }
 
     @Test func tensorsReturnTheirMemory() {

@@ -21,6 +21,9 @@ public struct TinyVAEConfig: Sendable, Equatable {
   /// Latents are multiplied by it for the UNet.
   public var scalingFactor: Float
 
+  /// How many times a picture's side is a latent's.
+  public var downscale: Int { 1 << (encoder.count - 1) }
+
   /// Reads a `config.json` of diffusers' `AutoencoderTiny`.
   ///
   /// - Parameter json: The document; members that are absent have diffusers' defaults.
@@ -41,6 +44,12 @@ public struct TinyVAEConfig: Sendable, Equatable {
     scalingFactor = try reader.float("scaling_factor", default: 1)
     guard scalingFactor != 0 else { throw reader.invalid("scaling_factor", "is zero") }
     guard enlargement <= 8 else { throw reader.invalid("upsampling_scaling_factor", "over 8") }
+    var enlarged = 1
+    for _ in decoder.dropLast() where enlarged <= downscale { enlarged *= enlargement }
+    guard encoder.count <= 8, enlarged == downscale else {
+      throw reader.unsupported(
+        "num_decoder_blocks", "\(decoder.count) levels", supported: "as large as what was encoded")
+    }
   }
 
   /// Equal when every option is.

@@ -35,7 +35,9 @@ enum TileChoice: ParamValue, Equatable {
   /// The tiles for a picture size; nil to work on the whole.
   ///
   /// The size alone decides, never the memory that is free: equal graphs give equal pictures.
-  func tiling(width: Int, height: Int, config: VAEConfig) -> VAETiling? {
+  func tiling(width: Int, height: Int, config: AutoencoderConfig) -> VAETiling? {
+    // A tiny autoencoder needs little memory, and its pictures would show the seams.
+    guard case .kl(let config) = config else { return nil }
     switch self {
     case .off: return nil
     case .pixels(let side): return VAETiling(tilePixels: side, config: config)
@@ -62,6 +64,12 @@ struct VAEDecode: NodeType {
   mutating func validate(_ context: ValidationContext) throws {
     guard let config = try $vae.known?.config(), let shape = $latent.known?.shape else { return }
     try Self.check(shape, config)
+    if case .tiny = config, case .pixels = $tile.known {
+      context.report(
+        NodeError(
+          "a tiny autoencoder works on whole pictures only", port: "tile", expected: "auto or off",
+          got: "a tile's side"))
+    }
     image = .predicted([
       shape[0], config.outChannels, shape[2] * config.downscale, shape[3] * config.downscale,
     ])
@@ -79,7 +87,7 @@ struct VAEDecode: NodeType {
     for index in 0..<latents.shape[0] {
       try context.checkCancellation()
       let one = model.unscaled(latents.slice(axis: 0, index..<index + 1))
-      let decoded = tiling.map { model.decodeTiled(one, tiling: $0) } ?? model.decode(one)
+      let decoded = model.decode(one, tiling: tiling)
       guard !decoded.hasNonFinite else {
         throw NodeError("the autoencoder gave numbers that are not finite", port: "latent")
       }
@@ -95,13 +103,21 @@ struct VAEDecode: NodeType {
     else { return nil }
     let tiling = $tile.known?.tiling(width: shape[3], height: shape[2], config: config)
     let pixels = tiling.map { $0.tilePixels * $0.tilePixels } ?? shape[2] * shape[3]
-    // The last level holds a few feature maps of the first two levels' channels at full size.
-    let maps = 6 * (config.blockOutChannels.prefix(2).max() ?? 128)
+    let maps = Self.fullSizeChannels(config)
     return MemoryEstimate(
       workingBytes: weights + pixels * maps * 4, outputBytes: 4 * shape.reduce(1, *))
   }
 
-  private static func check(_ shape: [Int], _ config: VAEConfig) throws {
+  /// Channels at a picture's full size that are held at once.
+  private static func fullSizeChannels(_ config: AutoencoderConfig) -> Int {
+    switch config {
+    // The last level holds a few feature maps of the first two levels' channels.
+    case .kl(let config): 6 * (config.blockOutChannels.prefix(2).max() ?? 128)
+    case .tiny(let config): 4 * (config.decoder.last?.channels ?? 64)
+    }
+  }
+
+  private static func check(_ shape: [Int], _ config: AutoencoderConfig) throws {
     guard shape.count == 4, shape[1] == config.latentChannels else {
       throw NodeError(
         "the latent does not fit the autoencoder", port: "latent",

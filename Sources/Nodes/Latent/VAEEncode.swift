@@ -24,6 +24,12 @@ struct VAEEncode: NodeType {
   mutating func validate(_ context: ValidationContext) throws {
     guard let config = try $vae.known?.config(), let shape = $image.known?.shape else { return }
     try Self.check(shape, config)
+    if case .tiny = config, $sample.known == .random {
+      context.report(
+        NodeError(
+          "a tiny autoencoder knows one latent of a picture, no random ones", port: "sample",
+          expected: "mode", got: "random"))
+    }
     latent = .predicted(Self.latentShape(shape, config))
   }
 
@@ -35,7 +41,7 @@ struct VAEEncode: NodeType {
       try model.encoded(image.tensor, choice: sample, generator: &generator, context))
   }
 
-  private static func check(_ shape: [Int], _ config: VAEConfig) throws {
+  private static func check(_ shape: [Int], _ config: AutoencoderConfig) throws {
     let step = config.downscale
     guard shape[2] % step == 0, shape[3] % step == 0 else {
       throw NodeError(
@@ -45,18 +51,18 @@ struct VAEEncode: NodeType {
     }
   }
 
-  private static func latentShape(_ shape: [Int], _ config: VAEConfig) -> [Int] {
+  private static func latentShape(_ shape: [Int], _ config: AutoencoderConfig) -> [Int] {
     [shape[0], config.latentChannels, shape[2] / config.downscale, shape[3] / config.downscale]
   }
 }
 
-extension AutoencoderKL {
+extension Autoencoder {
   /// Pictures [B, 3, H, W] in 0...1 as latents, scaled as the denoiser wants them.
   func encoded(
     _ pictures: Tensor, choice: VAEEncode.Choice, generator: inout TorchGenerator,
     _ context: NodeContext
   ) throws -> Tensor {
-    var parts: [(mean: Tensor, logvar: Tensor)] = []
+    var parts: [(mean: Tensor, logvar: Tensor?)] = []
     for index in 0..<pictures.shape[0] {
       try context.checkCancellation()
       parts.append(encode(pictures.slice(axis: 0, index..<index + 1) * 2 - 1))
@@ -64,7 +70,11 @@ extension AutoencoderKL {
     }
     var encoded = Tensor.concatenate(parts.map(\.mean), axis: 0)
     if choice == .random {
-      let spread = (Tensor.concatenate(parts.map(\.logvar), axis: 0) * 0.5).exponential()
+      let variances = parts.compactMap(\.logvar)
+      guard variances.count == parts.count else {
+        throw NodeError("this autoencoder has no random latents", port: "sample", expected: "mode")
+      }
+      let spread = (Tensor.concatenate(variances, axis: 0) * 0.5).exponential()
       encoded = encoded + spread * generator.randn(encoded.shape)
     }
     return scaled(encoded)

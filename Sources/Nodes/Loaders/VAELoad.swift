@@ -5,7 +5,8 @@ import Weights
 struct VAELoad: NodeType {
   static let summary = """
     Opens an autoencoder: a folder of config.json and weights, one file, or that of a whole \
-    checkpoint.
+    checkpoint. A tiny autoencoder (TAESD) decodes in a fraction of the time, for previews: its \
+    pictures are approximations.
     """
   static let resources = ResourceClass.light
 

@@ -39,6 +39,8 @@ public final class ModelStore: Sendable {
   /// Lets one model go.
   func remove(identity: String) {
     state.withLock { $0.entries.removeAll { $0.identity == identity } }
+    // The next model's feature maps have other sizes.
+    MemoryPool.trim()
   }
 
   /// The model of an identity, loaded if need be.
@@ -70,14 +72,10 @@ public final class ModelStore: Sendable {
 }
 
 extension WeightSource {
-  /// The bytes of all tensors as models hold them: our own kernels read half precision as it is stored,
-  /// everything else is float32, merged weights too.
+  /// The bytes of all tensors as models hold them.
   var packedByteCount: Int {
-    let readsHalves = RuntimeInfo.isa != .reference
-    return keys.reduce(0) { sum, key in
-      guard let entry = entry(key) else { return sum }
-      let isHalf = [.float16, .bfloat16].contains(entry.dtype)
-      return sum + entry.count * (isHalf && readsHalves ? 2 : 4)
+    keys.reduce(0) { sum, key in
+      sum + (entry(key).map { $0.count * $0.dtype.packedByteCount } ?? 0)
     }
   }
 }
@@ -92,10 +90,10 @@ extension ModelStore {
   }
 
   /// The autoencoder of a recipe.
-  func vae(_ recipe: VAERecipe) throws -> AutoencoderKL {
+  func vae(_ recipe: VAERecipe) throws -> Autoencoder {
     let source = try recipe.source()
     return try model(
       identity: recipe.identity, byteCount: { source.packedByteCount },
-      load: { try AutoencoderKL(WeightScope(source), config: try recipe.config()) })
+      load: { try Autoencoder(WeightScope(source), config: try recipe.config()) })
   }
 }

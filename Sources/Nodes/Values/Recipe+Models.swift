@@ -11,5 +11,7 @@ extension VAERecipe {
   func source() throws -> any WeightSource { try origin.source() }
 
   /// The model's configuration.
-  func config() throws -> VAEConfig { try VAEConfig(json: try origin.config()) }
+  func config() throws -> AutoencoderConfig {
+    try AutoencoderConfig(json: try origin.config())
+  }
 }

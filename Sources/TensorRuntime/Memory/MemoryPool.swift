@@ -12,16 +12,19 @@ import Darwin
 ///
 /// A denoising step asks for the same sizes again and again. Freed blocks are kept by size class, so
 /// that from the second step on nothing is asked of the operating system and no page faults occur.
-/// What is kept besides live blocks is bounded by what was live at the peak.
+/// What is kept is bounded by what such blocks held at their peak. Packed weights stay out of this:
+/// they come from the system and go back to it, so that they never take what the next step needs.
 public enum MemoryPool {
   /// Bytes in use by tensors, packed weights and working memory.
-  public static var currentBytes: Int { state.withLock { $0.live } }
+  public static var currentBytes: Int { state.withLock { $0.live + $0.lasting } }
 
   /// The most bytes that were in use at one time since the start or the last `resetPeak()`.
   public static var peakBytes: Int { state.withLock { $0.peak } }
 
   /// Bytes held from the operating system: in use, or kept for reuse.
-  public static var reservedBytes: Int { state.withLock { $0.live + $0.kept } }
+  public static var reservedBytes: Int {
+    state.withLock { $0.live + $0.kept + $0.lasting }
+  }
 
   /// Blocks asked of the operating system since the start; stands still once a loop has warmed up.
   public static var systemAllocations: Int { state.withLock { $0.systemAllocations } }
@@ -39,7 +42,7 @@ public enum MemoryPool {
   }
 
   /// Starts a new measurement of `peakBytes` at the present use.
-  public static func resetPeak() { state.withLock { $0.peak = $0.live } }
+  public static func resetPeak() { state.withLock { $0.peak = $0.live + $0.lasting } }
 
   /// A block on loan.
   struct Block: @unchecked Sendable {
@@ -59,12 +62,36 @@ public enum MemoryPool {
   /// Takes a block back.
   static func give(_ block: Block) { state.withLock { $0.give(block) } }
 
-  /// Rounds up to a multiple of an eighth of the enclosing power of two, at least 256 bytes.
+  /// Lends a block of just this size for something that outlives the steps of a loop.
+  static func takeLasting(byteCount: Int) -> Block {
+    let size = max(64, (byteCount + 63) / 64 * 64)
+    let evicted = state.withLock { state in
+      state.lasting += size
+      state.notePeak()
+      state.systemAllocations += 1
+      return state.evict()
+    }
+    for block in evicted { free(block.pointer) }
+    return allocate(size)
+  }
+
+  /// Returns such a block to the system.
+  static func giveLasting(_ block: Block) {
+    state.withLock { $0.lasting -= block.byteCount }
+    free(block.pointer)
+  }
+
+  /// Rounds up to a multiple of an eighth of the enclosing power of two, at least 256 bytes; large
+  /// sizes to a power of two or one and a half times one.
+  ///
+  /// Feature maps come in many sizes. The fewer classes these fall into, the less is kept; what a
+  /// large block has too much is never touched, and so takes no memory.
   static func sizeClass(_ byteCount: Int) -> Int {
     let smallest = 256
+    let large = 1 << 20
     if byteCount <= smallest { return smallest }
     let magnitude = Int.bitWidth - (byteCount - 1).leadingZeroBitCount
-    let step = max(64, 1 << (magnitude - 4))
+    let step = byteCount > large ? 1 << (magnitude - 2) : max(64, 1 << (magnitude - 4))
     return (byteCount + step - 1) / step * step
   }
 
@@ -87,15 +114,20 @@ public enum MemoryPool {
 
   private struct State {
     var bins: [Int: [Block]] = [:]
+    /// Bytes of blocks that will be kept.
     var live = 0
     var kept = 0
+    /// Bytes of blocks that go back to the system.
+    var lasting = 0
+    /// The most of both kinds, and of the first.
     var peak = 0
+    var livePeak = 0
     var systemAllocations = 0
 
     /// Finds a kept block, or says which kept blocks to free to make room for a new one.
     mutating func take(_ size: Int) -> (found: Block?, evicted: [Block]) {
       live += size
-      peak = max(peak, live)
+      notePeak()
       if let block = bins[size]?.popLast() {
         kept -= size
         return (block, [])
@@ -110,9 +142,17 @@ public enum MemoryPool {
       bins[block.byteCount, default: []].append(block)
     }
 
-    /// Frees kept blocks, largest classes first, while more is held than a quarter above the peak.
-    private mutating func evict() -> [Block] {
-      let limit = peak + max(peak / 4, 64 << 20)
+    mutating func notePeak() {
+      livePeak = max(livePeak, live)
+      peak = max(peak, live + lasting)
+    }
+
+    /// Frees kept blocks, largest classes first, while several times the peak is held.
+    ///
+    /// At most as many blocks of a class are kept as were live at once, but not all classes have
+    /// their peak at the same time.
+    mutating func evict() -> [Block] {
+      let limit = max(4 * livePeak, 256 << 20)
       guard live + kept > limit else { return [] }
       var evicted: [Block] = []
       for size in bins.keys.sorted(by: >) {

@@ -7,6 +7,7 @@ final class Storage: @unchecked Sendable {
   /// The number of elements asked for.
   let count: Int
   private let block: MemoryPool.Block
+  private let isLasting: Bool
 
   /// Takes memory with undefined contents from the pool.
   ///
@@ -14,11 +15,26 @@ final class Storage: @unchecked Sendable {
   init(count: Int) {
     precondition(count >= 0, "a storage cannot hold \(count) elements")
     self.count = count
+    isLasting = false
     block = MemoryPool.take(byteCount: count * MemoryLayout<Float>.stride)
     pointer = block.pointer.bindMemory(to: Float.self, capacity: max(count, 1))
   }
 
-  deinit { MemoryPool.give(block) }
+  /// Takes memory with undefined contents for something that outlives the steps of a loop, such as
+  /// packed weights.
+  ///
+  /// - Parameter count: The number of floats.
+  init(lasting count: Int) {
+    precondition(count >= 0, "a storage cannot hold \(count) elements")
+    self.count = count
+    isLasting = true
+    block = MemoryPool.takeLasting(byteCount: count * MemoryLayout<Float>.stride)
+    pointer = block.pointer.bindMemory(to: Float.self, capacity: max(count, 1))
+  }
+
+  deinit {
+    if isLasting { MemoryPool.giveLasting(block) } else { MemoryPool.give(block) }
+  }
 }
 
 /// Short-lived working memory of one kernel call.

@@ -2,8 +2,9 @@ import Glibc
 import TensorRuntime
 
 extension FileBytes: PageReleasing {
-  /// Maps the pages of these bytes in one call, reading ahead what is not in the file cache; a fault
-  /// for every few pages costs more. Kernels that do not know the request refuse it harmlessly.
+  /// Maps the pages of these bytes in one call, reading ahead what is not in the file cache.
+  ///
+  /// A fault for every few pages costs more. Kernels that do not know the request refuse it harmlessly.
   func fetchPages(of part: UnsafeRawBufferPointer) {
     guard let first = part.baseAddress, contains(part) else { return }
     let begin = Int(bitPattern: first) / Self.pageSize * Self.pageSize

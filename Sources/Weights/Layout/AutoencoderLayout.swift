@@ -2,6 +2,7 @@
 ///
 /// It may be a folder of `config.json` and weights, a whole checkpoint (its autoencoder is taken), or
 /// one file with diffusers' names or the original ones, with or without the checkpoint's prefix.
+/// Folders and files of diffusers' names may also hold a tiny autoencoder (TAESD).
 public struct AutoencoderLayout: Sendable {
   /// The tensors under diffusers' names.
   public let source: any WeightSource
@@ -30,12 +31,18 @@ public struct AutoencoderLayout: Sendable {
     get throws { try Digest.fields([source.digest, config.canonicalText()]) }
   }
 
+  /// A tensor that every tiny autoencoder (TAESD) has under diffusers' names.
+  private static let tinyAnchor = "decoder.layers.0.weight"
+
   private static func folder(_ path: String) throws -> AutoencoderLayout {
     if FileSystem.exists(FileSystem.join(path, "model_index.json")) {
       return try checkpoint(CheckpointLayout.open(path: path))
     }
     let opened = try ComponentFolder(path: path)
-    guard opened.source.entry("decoder.conv_in.weight") != nil else {
+    guard
+      opened.source.entry("decoder.conv_in.weight") != nil
+        || opened.source.entry(tinyAnchor) != nil
+    else {
       throw WeightError.invalidLayout(path: path, reason: "holds no autoencoder")
     }
     return AutoencoderLayout(source: opened.source, config: opened.config, notes: opened.notes)
@@ -48,6 +55,11 @@ public struct AutoencoderLayout: Sendable {
 
   private static func single(_ file: any WeightSource) throws -> AutoencoderLayout {
     var source = normalized(file)
+    if source.entry(tinyAnchor) != nil {
+      return AutoencoderLayout(
+        source: source, config: ["_class_name": "AutoencoderTiny"],
+        notes: ["\(file.location): carries no configuration; a scaling factor of 1 is assumed"])
+    }
     let anchor = "decoder.up_blocks.0.resnets.0.conv1.weight"
     if source.entry(anchor) == nil {
       let prefix = ["", "first_stage_model.", "vae."].first {

@@ -131,7 +131,7 @@ struct NarrowConv: ConvKernel {
     bias = parameters.bias
     weight = parameters.packs.pack("outputs taps inputs") {
       let plain = parameters.plainWeight
-      let packed = Storage(count: plain.count)
+      let packed = Storage(lasting: plain.count)
       let inputs = parameters.inputChannels
       let taps = parameters.kernelHeight * parameters.kernelWidth
       for index in 0..<plain.count {

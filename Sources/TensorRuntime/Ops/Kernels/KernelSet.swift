@@ -59,3 +59,13 @@ extension Activation {
 func share(_ index: Int, of parts: Int, _ count: Int) -> Range<Int> {
   count * index / parts..<count * (index + 1) / parts
 }
+
+extension DType {
+  /// The bytes that an element of a weight takes once a layer has packed it.
+  ///
+  /// Half precision stays as it is where the kernels of an instruction set read it.
+  public var packedByteCount: Int {
+    let readsHalves = KernelSet.offered.contains { $0.isa <= Dispatch.effectiveCap }
+    return readsHalves && (self == .float16 || self == .bfloat16) ? 2 : 4
+  }
+}

@@ -58,7 +58,7 @@ struct PackedPanels: Sendable {
   ) -> Storage {
     let table = form.kernels.table
     let bytes = table.pointee.packed_bytes(depth, columns, form.gated, form.type)
-    let storage = Storage(count: (bytes + 3) / 4)
+    let storage = Storage(lasting: (bytes + 3) / 4)
     let inputs = weight.shape[1]
     let panel = form.kernels.panel
     let panels = (columns + panel - 1) / panel
