@@ -77,7 +77,8 @@ let package = Package(
     .testTarget(
       name: "GoldenTests", dependencies: ["DiffusionModels", "Nodes", "TestSupport"],
       exclude: ["Goldens"]),
-    .testTarget(name: "CommandTests", dependencies: ["resgraph", "TestSupport"]),
+    .testTarget(
+      name: "CommandTests", dependencies: ["resgraph", "resgraph-bench", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -46,10 +46,11 @@ func benchmark(
   load: () throws -> () throws -> Tensor
 ) throws {
   options.apply()
-  var report = BenchReport()
+  var report = BenchReport(measuresPeak: !model.interactive)
   var run: () throws -> Tensor = { preconditionFailure("not loaded") }
   report.loadSeconds = try seconds { run = try load() }
-  var result = Tensor.zeros([0])
+  // A result is let go before the next is computed, as a denoising loop does.
+  var result: Tensor?
   // The first run is not one that is reported, so it may count its arithmetic.
   OpProfile.start()
   report.firstRunSeconds = try seconds { result = try run() }
@@ -64,7 +65,11 @@ func benchmark(
   } else {
     let allocations = MemoryPool.systemAllocations
     report.add(
-      name, times: try (0..<options.repeat).map { _ in try seconds { result = try run() } },
+      name,
+      times: try (0..<options.repeat).map { _ in
+        result = nil
+        return try seconds { result = try run() }
+      },
       operations: operations)
     report.laterAllocations = MemoryPool.systemAllocations - allocations
   }
@@ -75,7 +80,7 @@ func benchmark(
   }
   report.peakPoolBytes = MemoryPool.peakBytes
   report.peakResidentBytes = BenchReport.peakResident()
-  if let output = model.output {
+  if let output = model.output, let result {
     try SafetensorsWriter.write(
       ["output": RawTensor(result.floats(), shape: result.shape)], to: output)
   }

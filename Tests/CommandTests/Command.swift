@@ -27,13 +27,13 @@ final class Command {
   static let tiny = URL(filePath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().appending(path: "NodesTests/Goldens/tiny").path()
 
-  /// The program lies beside the test bundle.
-  private static func program() throws -> URL {
+  /// The programs lie beside the test bundle.
+  private static func program(_ name: String) throws -> URL {
     let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     var folders = [URL(filePath: own).deletingLastPathComponent()]
     folders.append(URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent())
     folders.append(folders[1].deletingLastPathComponent().deletingLastPathComponent())
-    let candidates = folders.map { $0.appending(path: "resgraph") }
+    let candidates = folders.map { $0.appending(path: name) }
     return try #require(
       candidates.first { FileManager.default.isExecutableFile(atPath: $0.path()) },
       "the program is not beside the tests; looked at \(candidates.map { $0.path() })")
@@ -52,7 +52,14 @@ final class Command {
     try Data(contentsOf: folder.appending(path: path))
   }
 
-  /// Runs the program to its end.
+  /// Runs one of the package's programs to its end.
+  func run(program: String, _ arguments: [String]) throws -> Result {
+    let process = try start(arguments, program: program)
+    process.waitUntilExit()
+    return try result(of: process)
+  }
+
+  /// Runs resgraph to its end.
   func run(_ arguments: String..., environment: [String: String] = [:]) throws -> Result {
     let process = try start(arguments, environment: environment)
     process.waitUntilExit()
@@ -60,9 +67,11 @@ final class Command {
   }
 
   /// Starts the program; its streams go to files in the folder.
-  func start(_ arguments: [String], environment: [String: String] = [:]) throws -> Process {
+  func start(
+    _ arguments: [String], environment: [String: String] = [:], program: String = "resgraph"
+  ) throws -> Process {
     let process = Process()
-    process.executableURL = try Self.program()
+    process.executableURL = try Self.program(program)
     process.arguments = arguments
     process.currentDirectoryURL = folder
     var variables = ProcessInfo.processInfo.environment
