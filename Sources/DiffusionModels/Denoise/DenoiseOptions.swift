@@ -14,6 +14,8 @@ public struct DenoiseOptions: Sendable, Equatable {
   public var seed: UInt64 = 0
   /// Sampler, schedule, spacing, eta.
   public var sampler = SamplerOptions()
+  /// Ways to spend less time at the price of other numbers; none unless asked for.
+  public var approximations = Approximations()
 
   /// The defaults; set what differs.
   public init() {}

@@ -47,6 +47,7 @@ public struct Denoiser: Sendable {
     guard (0...1).contains(options.guidanceRescale) else {
       throw DenoiseError.badOption(name: "guidance_rescale", reason: "must lie in 0...1")
     }
+    try options.approximations.check()
   }
 
   /// Whether the model is asked twice per step, with and without the prompt.
@@ -98,7 +99,8 @@ public struct Denoiser: Sendable {
       let original = try advance(&run, inputs, conditions)
       try progress(
         DenoiseProgress(
-          step: run.step(run.completed - 1), state: run.state, predictedOriginal: original))
+          step: run.step(run.completed - 1), state: run.resumable ?? run.state,
+          predictedOriginal: original))
     }
     return run.latents
   }
@@ -111,6 +113,9 @@ public struct Denoiser: Sendable {
     var sampler: any Sampler
     var generator: TorchGenerator
     var completed = 0
+    /// The state after the last step from which the run can be continued.
+    var resumable: DenoiseState?
+    let deepFeatures = DeepFeatures()
 
     func step(_ index: Int) -> DenoiseStep {
       DenoiseStep(
@@ -132,6 +137,7 @@ public struct Denoiser: Sendable {
       latents = state.latents
       generator = state.generator
       completed = state.completed
+      resumable = state
     }
   }
 
@@ -153,8 +159,10 @@ public struct Denoiser: Sendable {
         latents = sampler.addNoise(latent, noise: noise, timestep: timestep)
       }
     }
-    return Run(
+    var run = Run(
       timesteps: timesteps, noise: noise, latents: latents, sampler: sampler, generator: generator)
+    run.resumable = run.state
+    return run
   }
 
   /// One model call and one sampler step.
@@ -172,8 +180,11 @@ public struct Denoiser: Sendable {
       let channels = extra.repeated(toBatch: sample.shape[0])
       sample = Tensor.concatenate([sample, channels], axis: 1)
     }
+    let guides = isGuided && options.approximations.guides(step)
+    if isGuided && !guides { conditions = conditions.lastSamples(conditions.text.shape[0] / 2) }
+    approximate(&conditions, step, run.deepFeatures)
     var prediction = predictor(sample, timestep: step.timestep, conditions: conditions)
-    if isGuided {
+    if guides {
       prediction = Guidance(
         scale: Float(options.guidance), rescale: Float(options.guidanceRescale))(prediction)
     }
@@ -187,7 +198,20 @@ public struct Denoiser: Sendable {
     }
     if run.latents.hasNonFinite { throw DenoiseError.notFinite(step: step.index + 1) }
     run.completed += 1
+    let isLast = run.completed == run.timesteps.count
+    if isLast || options.approximations.isWhole(run.step(run.completed), isGuided: isGuided) {
+      run.resumable = run.state
+    }
     return result.predictedOriginal
+  }
+
+  private func approximate(
+    _ conditions: inout UNetConditions, _ step: DenoiseStep, _ features: DeepFeatures
+  ) {
+    conditions.tokenMerge = options.approximations.tokenMerge
+    guard options.approximations.reuse > 1 else { return }
+    let isWhole = options.approximations.isWhole(step, isGuided: isGuided)
+    conditions.deepFeatures = isWhole ? .keep(features) : .take(features)
   }
 }
 

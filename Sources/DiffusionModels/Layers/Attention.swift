@@ -46,7 +46,7 @@ struct Attention: Sendable {
     KeyValue(key: toKey(context), value: toValue(context))
   }
 
-  /// Attends and adds the result to a residual.
+  /// Attends, and adds the result to a residual where there is one.
   ///
   /// - Parameters:
   ///   - x: [B, L, width], what the queries are computed from.
@@ -55,7 +55,7 @@ struct Attention: Sendable {
   ///   - residual: [B, L, width].
   /// - Returns: [B, L, width].
   func callAsFunction(
-    _ x: Tensor, source: KeyValue? = nil, images: [ImageAttention] = [], residual: Tensor
+    _ x: Tensor, source: KeyValue? = nil, images: [ImageAttention] = [], residual: Tensor?
   ) -> Tensor {
     let query = toQuery(x)
     let source = (source ?? keyValue(x)).repeated(toBatch: x.shape[0])

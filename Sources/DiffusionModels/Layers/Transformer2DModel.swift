@@ -40,11 +40,15 @@ struct Transformer2DModel: Sendable {
   /// - Parameters:
   ///   - x: [B, C, H, W].
   ///   - contexts: The model's, one per block; their batch is a multiple of B.
+  ///   - merging: The tokens that self-attentions merge, if this map is one of those concerned.
   /// - Returns: [contexts' batch, C, H, W].
-  func callAsFunction(_ x: Tensor, contexts: [BlockContext]) -> Tensor {
+  func callAsFunction(
+    _ x: Tensor, contexts: [BlockContext], merging: TokenMerging? = nil
+  ) -> Tensor {
+    let merging = merging?.applies(height: x.shape[2], width: x.shape[3]) == true ? merging : nil
     var hidden = projectIn(norm(x).tokens())
     for (block, context) in zip(blocks, contexts[contextRange]) {
-      hidden = block(hidden, context: context)
+      hidden = block(hidden, context: context, merging: merging)
     }
     let residual = x.tokens().repeated(toBatch: hidden.shape[0])
     return projectOut(hidden, residual: residual)

@@ -61,16 +61,31 @@ struct BasicTransformerBlock: Sendable {
   /// - Parameters:
   ///   - x: [B, tokens, width].
   ///   - context: Its batch is a multiple of B.
+  ///   - merging: The tokens that the first attention merges; nil for none.
   /// - Returns: [context's batch, tokens, width].
-  func callAsFunction(_ x: Tensor, context: BlockContext) -> Tensor {
+  func callAsFunction(
+    _ x: Tensor, context: BlockContext, merging: TokenMerging? = nil
+  ) -> Tensor {
     let batch = context.text.key.shape[0]
     // What lies before the first look at the text is the same for every text.
     var hidden = onlyCrossAttention ? x.repeated(toBatch: batch) : x
-    hidden = attention1(norm1(hidden), source: context.firstText, residual: hidden)
-      .repeated(toBatch: batch)
+    hidden = firstAttention(hidden, context, merging).repeated(toBatch: batch)
     hidden = attention2(
       norm2(hidden), source: context.text, images: context.images, residual: hidden)
     return feedForward(norm3(hidden), residual: hidden)
+  }
+
+  /// The first attention beside its residual, on merged tokens where that is asked for.
+  private func firstAttention(
+    _ x: Tensor, _ context: BlockContext, _ merging: TokenMerging?
+  ) -> Tensor {
+    let normal = norm1(x)
+    guard let merging, !onlyCrossAttention else {
+      return attention1(normal, source: context.firstText, residual: x)
+    }
+    let merge = TokenMerge(
+      normal, height: merging.size.height, width: merging.size.width, share: merging.share)
+    return x + merge.unmerged(attention1(merge.merged(normal), residual: nil))
   }
 }
 

@@ -115,21 +115,64 @@ public final class UNet2DConditionModel: Sendable {
     _ sample: Tensor, timesteps: [Float], conditions: UNetConditions
   ) -> Tensor {
     let context = self.context(of: conditions)
-    let step = UNetStep(
+    var step = UNetStep(
       time: timeEmbedding(
         timesteps: timesteps, condition: conditions.timestepCond, added: context.addedEmbedding),
       contexts: context.blocks)
+    if conditions.tokenMerge > 0 {
+      step.merging = TokenMerging(
+        share: conditions.tokenMerge, size: finestAttendingSize(of: sample))
+    }
     let centered = config.centersSample ? 2 * sample - 1 : sample
-    var hidden = convIn(centered.channelsLast())
+    let first = convIn(centered.channelsLast())
+    let hidden = approximated(first, step, conditions) ?? whole(first, step, conditions)
+    let output = convOut(convNormOut(hidden, activation: config.activation))
+    return output.repeated(toBatch: context.batch).contiguous()
+  }
+
+  /// The size of the feature maps of the finest level that attends.
+  private func finestAttendingSize(of sample: Tensor) -> (height: Int, width: Int) {
+    var size = (height: sample.shape[2], width: sample.shape[3])
+    for _ in downBlocks.prefix(while: { $0.attentions.isEmpty }) {
+      size = ((size.height + 1) / 2, (size.width + 1) / 2)
+    }
+    return size
+  }
+
+  /// All levels, from the first convolution's output to what the last one takes.
+  private func whole(_ x: Tensor, _ step: UNetStep, _ conditions: UNetConditions) -> Tensor {
+    var hidden = x
     var skips = [hidden]
     var features = conditions.adapterFeatures[...]
     for block in downBlocks {
       hidden = block(hidden, step, feature: features.popFirst(), skips: &skips)
     }
     hidden = bottom(hidden, step, feature: features.first, conditions, skips: &skips)
-    for block in upBlocks { hidden = block(hidden, step, skips: &skips) }
-    let output = convOut(convNormOut(hidden, activation: config.activation))
-    return output.repeated(toBatch: context.batch).contiguous()
+    let last = upBlocks[upBlocks.count - 1]
+    for block in upBlocks.dropLast() { hidden = block(hidden, step, skips: &skips) }
+    guard case .keep(let features) = conditions.deepFeatures else {
+      return last(hidden, step, skips: &skips)
+    }
+    let deep = last(hidden, step, skips: &skips, layers: last.deepLayers)
+    features.value = deep
+    return last(deep, step, skips: &skips, layers: last.shallowLayers)
+  }
+
+  /// The layers around the deep features, when they are to be taken; nil when they are not.
+  private func approximated(
+    _ x: Tensor, _ step: UNetStep, _ conditions: UNetConditions
+  ) -> Tensor? {
+    guard case .take(let features) = conditions.deepFeatures, let deep = features.value else {
+      return nil
+    }
+    var skips = [
+      x, downBlocks[0].firstLayer(x, step, feature: conditions.adapterFeatures.first),
+    ]
+    if let control = conditions.controlResiduals {
+      for index in skips.indices { skips[index] = skips[index].adding(control.down[index]) }
+    }
+    let last = upBlocks[upBlocks.count - 1]
+    return last(deep, step, skips: &skips, layers: last.shallowLayers)
   }
 
   /// The middle block, with what adapters add there and to the skip connections.

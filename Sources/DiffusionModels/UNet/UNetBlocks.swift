@@ -7,6 +7,8 @@ struct UNetStep: Sendable {
   let time: Tensor
   /// One per transformer block of the model.
   let contexts: [BlockContext]
+  /// The tokens that self-attentions merge; nil for none.
+  var merging: TokenMerging?
 }
 
 /// Residual blocks of one level on the way down, each followed by a transformer where the level
@@ -62,7 +64,7 @@ struct UNetDownBlock: Sendable {
     for (index, resnet) in resnets.enumerated() {
       hidden = resnet(hidden, time: step.time)
       if !attentions.isEmpty {
-        hidden = attentions[index](hidden, contexts: step.contexts)
+        hidden = attentions[index](hidden, contexts: step.contexts, merging: step.merging)
         if index == resnets.count - 1 { hidden = hidden.adding(feature) }
       }
       skips.append(hidden)
@@ -76,6 +78,14 @@ struct UNetDownBlock: Sendable {
       skips[skips.count - 1] = hidden
     }
     return hidden
+  }
+
+  /// Applies the first residual block alone, with its transformer: the first skip connection.
+  func firstLayer(_ x: Tensor, _ step: UNetStep, feature: Tensor?) -> Tensor {
+    let hidden = resnets[0](x, time: step.time)
+    guard let attention = attentions.first else { return hidden }
+    let attended = attention(hidden, contexts: step.contexts, merging: step.merging)
+    return resnets.count == 1 ? attended.adding(feature) : attended
   }
 }
 
@@ -91,7 +101,7 @@ extension UNetDownBlock: ModuleNode {
 /// transformer where the level attends, then an upsampler unless it is the finest level
 /// (`UpBlock2D`, `CrossAttnUpBlock2D`).
 struct UNetUpBlock: Sendable {
-  private let resnets: [ResnetBlock2D]
+  fileprivate let resnets: [ResnetBlock2D]
   let attentions: [Transformer2DModel]
   private let upsampler: Upsample2D?
 
@@ -129,19 +139,25 @@ struct UNetUpBlock: Sendable {
   ///   - step: What the model sees in this step.
   ///   - skips: Outputs of the way down; the last are taken. The upsampler reaches the size of the
   ///     one left behind.
+  ///   - layers: The residual blocks to apply; all when nil.
   /// - Returns: The last output.
-  func callAsFunction(_ x: Tensor, _ step: UNetStep, skips: inout [Tensor]) -> Tensor {
+  func callAsFunction(
+    _ x: Tensor, _ step: UNetStep, skips: inout [Tensor], layers: Range<Int>? = nil
+  ) -> Tensor {
+    let layers = layers ?? resnets.indices
     var hidden = x
-    for (index, resnet) in resnets.enumerated() {
+    for index in layers {
       let skip = skips.removeLast()
       let batch = max(hidden.shape[0], skip.shape[0])
-      hidden = resnet(
+      hidden = resnets[index](
         Tensor.concatenate(
           [hidden.repeated(toBatch: batch), skip.repeated(toBatch: batch)], axis: 1),
         time: step.time)
-      if !attentions.isEmpty { hidden = attentions[index](hidden, contexts: step.contexts) }
+      if !attentions.isEmpty {
+        hidden = attentions[index](hidden, contexts: step.contexts, merging: step.merging)
+      }
     }
-    guard let upsampler else { return hidden }
+    guard let upsampler, layers.upperBound == resnets.count else { return hidden }
     return upsampler(hidden, to: skips.last.map { ($0.shape[2], $0.shape[3]) })
   }
 }
@@ -152,6 +168,12 @@ extension UNetUpBlock: ModuleNode {
     indexed("attentions", attentions) + indexed("resnets", resnets)
       + (upsampler.map { [("upsamplers.0", $0)] } ?? [])
   }
+}
+
+extension UNetUpBlock {
+  /// The residual blocks before the last two, which deep features come from, and those two.
+  var deepLayers: Range<Int> { 0..<resnets.count - 2 }
+  var shallowLayers: Range<Int> { resnets.count - 2..<resnets.count }
 }
 
 /// The bottom: a residual block, and where it attends a transformer and a second residual block
@@ -186,7 +208,8 @@ struct UNetMidBlock: Sendable {
   func callAsFunction(_ x: Tensor, _ step: UNetStep) -> Tensor {
     var hidden = resnets[0](x, time: step.time)
     for (attention, resnet) in zip(attentions, resnets.dropFirst()) {
-      hidden = resnet(attention(hidden, contexts: step.contexts), time: step.time)
+      hidden = resnet(
+        attention(hidden, contexts: step.contexts, merging: step.merging), time: step.time)
     }
     return hidden
   }

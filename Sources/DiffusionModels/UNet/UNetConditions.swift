@@ -22,6 +22,10 @@ public struct UNetConditions: Sendable {
   public var adapterFeatures: [Tensor] = []
   /// What `UNet2DConditionModel.prepared(_:)` computed ahead.
   var context: UNetContext?
+  /// Keeps or takes the deep levels' features; nil runs the whole model.
+  var deepFeatures: DeepFeatureUse?
+  /// The share of tokens that the finest self-attentions merge away.
+  var tokenMerge = 0.0
 
   /// Makes conditions of a text alone; the rest is set as needed.
   ///
@@ -92,4 +96,44 @@ struct UNetContext: Sendable {
   let addedEmbedding: Tensor?
   /// Samples predicted.
   let batch: Int
+}
+
+// MARK: - Parts of a batch
+
+extension UNetConditions {
+  /// The conditions of the last samples, such as the prompt's half of a guided batch.
+  func lastSamples(_ count: Int) -> UNetConditions {
+    let all = text.shape[0]
+    func part(_ tensor: Tensor) -> Tensor {
+      tensor.shape[0] == all ? tensor.slice(axis: 0, all - count..<all) : tensor
+    }
+    func part(_ source: KeyValue) -> KeyValue {
+      KeyValue(key: part(source.key), value: part(source.value))
+    }
+    var conditions = self
+    conditions.text = part(text)
+    conditions.pooled = pooled.map(part)
+    conditions.timeIDs = timeIDs.map(part)
+    conditions.timestepCond = timestepCond.map(part)
+    for index in imagePrompts.indices {
+      conditions.imagePrompts[index].tokens = imagePrompts[index].tokens.map(part)
+    }
+    conditions.controlResiduals = controlResiduals.map {
+      ControlResiduals(down: $0.down.map(part), mid: part($0.mid))
+    }
+    conditions.adapterFeatures = adapterFeatures.map(part)
+    conditions.context = context.map { context in
+      UNetContext(
+        owner: context.owner,
+        blocks: context.blocks.map { block in
+          BlockContext(
+            text: part(block.text), firstText: block.firstText.map(part),
+            images: block.images.map {
+              ImageAttention(source: part($0.source), scale: $0.scale, mask: $0.mask)
+            })
+        },
+        addedEmbedding: context.addedEmbedding.map(part), batch: count)
+    }
+    return conditions
+  }
 }

@@ -34,6 +34,17 @@ struct UNetDenoise: NodeType {
   @Param(
     "How many tensors of the latent's shape are drawn and thrown away first", min: 0, max: 10_000)
   var skip = 0
+  @Param("Approximation: share of the steps before which guidance is off", min: 0, max: 1)
+  var guidanceStart = 0.0
+  @Param("Approximation: share of the steps after which guidance is off", min: 0, max: 1)
+  var guidanceEnd = 1.0
+  @Param(
+    "Approximation: the whole model runs every so many steps, and only its finest level between",
+    min: 1, max: 100)
+  var reuse = 1
+  @Param(
+    "Approximation: share of tokens that the finest self-attentions merge away", min: 0, max: 0.75)
+  var tokenMerge = 0.0
   @Output("Latent of the same shape", name: "latent", family: .same(as: "unet"))
   var denoised: LatentValue
 
@@ -42,6 +53,12 @@ struct UNetDenoise: NodeType {
   mutating func validate(_ context: ValidationContext) throws {
     guard let recipe = $unet.known else { return }
     try checkSampling(recipe, context)
+    if let start = $guidanceStart.known, let end = $guidanceEnd.known, start >= end {
+      context.report(
+        NodeError(
+          "guidance would never be on", port: "guidance_end", expected: "above \(start)",
+          got: "\(end)", hint: "guidance: 1 turns it off"))
+    }
     guard let content = $latent.known?.content else { return }
     checkLatent(content, try recipe.config(), context)
     if let noise = $noise.known.flatMap({ $0 }), noise.shape != content.shape {
@@ -128,8 +145,9 @@ struct UNetDenoise: NodeType {
     else { return nil }
     let batch = shape[0] * ((try? isKnownGuided(recipe)) == true ? 2 : 1)
     let channels = config.levels.map(\.channels).reduce(0, +)
-    // Skips of the way down and a few feature maps at the finest level.
-    let activations = batch * shape[2] * shape[3] * channels * 4 * 8
+    // Skips of the way down and a few feature maps at the finest level, as measured on SD 1.5, and
+    // the program itself.
+    let activations = batch * shape[2] * shape[3] * channels * 4 * 4 + (96 << 20)
     let prompts = recipe.imagePrompts.reduce(0) { $0 + $1.packedByteCount }
     let encoder = recipe.imagePrompts.map(\.encoder.packedByteCount).max() ?? 0
     return MemoryEstimate(
@@ -154,7 +172,7 @@ struct UNetDenoise: NodeType {
     context.progress(step: saved?.completed ?? 0, of: count)
     let result = try denoiser.run(inputs, resume: saved) { progress in
       try context.checkpoint.save(progress.state.encoded)
-      context.progress(step: progress.state.completed, of: count)
+      context.progress(step: progress.step.index + 1, of: count)
       try context.checkCancellation()
     }
     denoised = LatentValue(result)
@@ -223,6 +241,10 @@ struct UNetDenoise: NodeType {
     options.strength = strength
     options.seed = seed.value
     options.sampler = samplerOptions(sampler, schedule, spacing, eta)
+    options.approximations.guidanceStart = guidanceStart
+    options.approximations.guidanceEnd = guidanceEnd
+    options.approximations.reuse = reuse
+    options.approximations.tokenMerge = tokenMerge
     return options
   }
 
