@@ -8,6 +8,6 @@ struct ResgraphBench: ParsableCommand {
     abstract: "Times ops and models, beside what the machine could do.",
     subcommands: [
       OpsCommand.self, UNetCommand.self, VAECommand.self, CLIPCommand.self, CurveCommand.self,
-      ThreadsCommand.self,
+      ThreadsCommand.self, TuneCommand.self,
     ])
 }
