@@ -12,8 +12,8 @@ extension NodeCatalog {
       CheckpointLoad.self, VAELoad.self, LoRALoad.self, ResAdapterLoad.self, LCMLoRA.self,
       IPAdapterNode.self,
       TextEncode.self, EmptyLatent.self, Noise.self, ControlNet.self, T2IAdapterNode.self,
-      UNetDenoise.self, VAEEncode.self, VAEDecode.self, InpaintLatent.self,
-      LatentResize.self,
+      UNetDenoise.self, ElasticDiffusion.self, MultiDiffusion.self, VAEEncode.self, VAEDecode.self,
+      InpaintLatent.self, LatentResize.self,
       ImageLoad.self, ImageResize.self, ImageGrid.self, Canny.self, RectangleMask.self,
     ]
   }

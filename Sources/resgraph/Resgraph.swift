@@ -18,7 +18,7 @@ struct Resgraph: AsyncParsableCommand {
     subcommands: [
       RunCommand.self, PlanCommand.self, ValidateCommand.self, GraphCommand.self,
       NodesCommand.self, NodeCommand.self, SchemaCommand.self, TokensCommand.self,
-      InspectCommand.self, DoctorCommand.self, VersionCommand.self,
+      InspectCommand.self, ImportCommand.self, DoctorCommand.self, VersionCommand.self,
     ])
 
   /// Parses the arguments, runs the command, and ends the process with its exit code.

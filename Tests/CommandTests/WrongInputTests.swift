@@ -65,11 +65,14 @@ import Testing
     #expect(result.messages.contains("the adapter belongs to another model"))
   }
 
-  @Test func whatIsNotAvailableSaysSo() throws {
+  @Test func aWordThatIsNoChoiceIsRefused() throws {
     let weighting = try run(
-      replacing: "prompt: $params.prompt}", with: "prompt: $params.prompt, weighting: a1111}")
-    #expect(weighting.status == 69)
-    #expect(weighting.messages.contains("not available yet"))
+      replacing: "prompt: $params.prompt}", with: "prompt: $params.prompt, weighting: comfi}")
+    #expect(weighting.status == 65)
+    #expect(weighting.messages.contains("comfy"))
+  }
+
+  @Test func whatIsNotAvailableSaysSo() throws {
     #expect(try run("--cache", "somewhere").status == 69)
   }
 

@@ -155,8 +155,11 @@ import Weights
     #expect(model.calls[0].texts == [-1, -1, 2, 2])
     batched.negative = condition(-1, batch: 3)
     #expect(throws: DenoiseError.self) { try denoiser(model).run(batched) }
-    batched.negative = PromptCondition(embeddings: .zeros([1, 4, 3]))
+    batched.negative = PromptCondition(embeddings: .zeros([1, 2, 4]))
     #expect(throws: DenoiseError.self) { try denoiser(model).run(batched) }
+    // Prompts of other lengths are repeated to the same.
+    batched.negative = PromptCondition(embeddings: .zeros([1, 5, 3]))
+    #expect(try denoiser(model).run(batched).shape == [2, 4, 3, 5])
     batched.negative = PromptCondition(embeddings: .zeros([1, 2, 3]), pooled: .zeros([1, 3]))
     #expect(throws: DenoiseError.self) { try denoiser(model).run(batched) }
   }

@@ -172,6 +172,7 @@ public struct Denoiser: Sendable {
     let step = run.step(run.completed)
     var sample = run.sampler.scaleModelInput(run.latents, timestep: step.timestep)
     var conditions = prepared
+    conditions.step = step
     for control in inputs.controls {
       try control.apply(to: &conditions, sample: sample, step: step)
     }
@@ -183,7 +184,7 @@ public struct Denoiser: Sendable {
     let guides = isGuided && options.approximations.guides(step)
     if isGuided && !guides { conditions = conditions.lastSamples(conditions.text.shape[0] / 2) }
     approximate(&conditions, step, run.deepFeatures)
-    var prediction = predictor(sample, timestep: step.timestep, conditions: conditions)
+    var prediction = try predictor(sample, timestep: step.timestep, conditions: conditions)
     if guides {
       prediction = Guidance(
         scale: Float(options.guidance), rescale: Float(options.guidanceRescale))(prediction)
@@ -250,41 +251,12 @@ extension Denoiser {
       guard let negative = inputs.negative else { throw DenoiseError.negativeMissing }
       halves.insert(negative, at: 0)
     }
-    var conditions = UNetConditions(
-      text: try joined(halves.map(\.embeddings), batch, "conditioning"),
-      pooled: try joinedOptional(halves.map(\.pooled), batch, "pooled conditioning"),
-      timeIDs: try joinedOptional(halves.map(\.timeIDs), batch, "size conditioning"))
+    var conditions = try UNetConditions(joining: halves, batch: batch)
     conditions.imagePrompts = inputs.imagePrompts
     if let width = predictor.guidanceEmbeddingWidth {
       conditions.timestepCond = Guidance.embedding(
         scale: options.guidance, width: width, batch: batch)
     }
     return conditions
-  }
-
-  private func joined(_ parts: [Tensor], _ batch: Int, _ what: String) throws -> Tensor {
-    let rest = Array(parts[parts.count - 1].shape.dropFirst())
-    let repeated = try parts.map { part in
-      guard let own = part.shape.first, own > 0, batch % own == 0,
-        Array(part.shape.dropFirst()) == rest
-      else {
-        throw DenoiseError.shapeMismatch(
-          what: what, expected: "[1 or \(batch), \(rest)] like the positive one", found: part.shape)
-      }
-      return part.repeated(toBatch: batch)
-    }
-    return Tensor.concatenate(repeated, axis: 0)
-  }
-
-  private func joinedOptional(
-    _ parts: [Tensor?], _ batch: Int, _ what: String
-  ) throws -> Tensor? {
-    let present = parts.compactMap(\.self)
-    if present.isEmpty { return nil }
-    guard present.count == parts.count else {
-      throw DenoiseError.shapeMismatch(
-        what: what, expected: "one in the positive and in the negative", found: [present.count])
-    }
-    return try joined(present, batch, what)
   }
 }

@@ -26,9 +26,10 @@ public protocol NoisePredictor: Sendable {
   ///   - timestep: The time step.
   ///   - conditions: Of a batch that is a multiple of B, to which the sample is repeated as a whole.
   /// - Returns: The prediction for every sample of the conditions' batch.
+  /// - Throws: When it cannot be computed; UNets always can.
   func callAsFunction(
     _ sample: Tensor, timestep: Float, conditions: UNetConditions
-  ) -> Tensor
+  ) throws -> Tensor
 }
 
 extension NoisePredictor {

@@ -57,6 +57,26 @@ struct DDIMSampler: Sampler {
     return SamplerStep(previous: previous, predictedOriginal: original)
   }
 
+  /// Takes a sample back up the schedule, almost to the entry before: one training step at a time, each with noise of
+  /// its own (RePaint's resampling).
+  ///
+  /// - Parameters:
+  ///   - sample: A sample at the noise level of `timestep`.
+  ///   - timestep: One of `timesteps`.
+  ///   - generator: Where the noise comes from.
+  /// - Returns: The sample at the level just below the entry before.
+  func undone(
+    _ sample: Tensor, to timestep: Float, generator: inout TorchGenerator
+  ) -> Tensor {
+    var sample = sample
+    for step in Int(timestep)..<min(Int(timestep) + ratio, schedule.count) {
+      let beta = schedule.betas[step]
+      sample = Tensor.multiplyAdd(
+        sample, (1 - beta).squareRoot(), generator.randn(sample.shape), beta.squareRoot())
+    }
+    return sample
+  }
+
   func addNoise(_ original: Tensor, noise: Tensor, timestep: Float) -> Tensor {
     VariancePreserving(alphaCumprod: schedule.alphasCumprod[Int(timestep)]).noisy(original, noise)
   }

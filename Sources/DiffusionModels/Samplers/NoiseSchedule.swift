@@ -24,6 +24,8 @@ struct NoiseSchedule: Sendable {
 
   /// alpha-bar: the share of the picture's variance at each timestep.
   private(set) var alphasCumprod: [Float]
+  /// The share of noise that each timestep adds.
+  let betas: [Float]
 
   var count: Int { alphasCumprod.count }
 
@@ -45,6 +47,7 @@ struct NoiseSchedule: Sendable {
     var betas = try Self.betas(settings, defaults, count)
     let rescale = try zeroSNR && settings.bool("rescale_betas_zero_snr", false)
     if rescale { betas = Self.rescaledToZeroSNR(betas) }
+    self.betas = betas
     alphasCumprod = Self.cumulativeProduct(betas.map { 1 - $0 })
     if rescale, keepsLastPositive { alphasCumprod[count - 1] = 0x1p-24 }
   }

@@ -20,6 +20,8 @@ public struct UNetConditions: Sendable {
   public var controlResiduals: ControlResiduals?
   /// Features of T2I-Adapters, already scaled and summed: one per level, then one for the middle.
   public var adapterFeatures: [Tensor] = []
+  /// Where in a run the model is asked; for predictors that have controls of their own.
+  public var step: DenoiseStep?
   /// What `UNet2DConditionModel.prepared(_:)` computed ahead.
   var context: UNetContext?
   /// Keeps or takes the deep levels' features; nil runs the whole model.

@@ -1,3 +1,4 @@
+import Foundation
 import TensorRuntime
 import Weights
 
@@ -54,6 +55,20 @@ public final class AutoencoderKL: Sendable {
   public func decode(_ latent: Tensor) -> Tensor {
     let latent = latent.channelsLast()
     return decoder(postQuantConv?(latent) ?? latent).contiguous()
+  }
+
+  /// Draws latents from what `encode` gave.
+  ///
+  /// - Parameters:
+  ///   - mean: The most likely latents.
+  ///   - logvar: The logarithm of their variance.
+  ///   - generator: Where the random numbers come from.
+  /// - Returns: Latents of the same shape, not scaled.
+  public static func draw(
+    mean: Tensor, logvar: Tensor, generator: inout TorchGenerator
+  ) -> Tensor {
+    let spread = Tensor(logvar.floats().map { expf(0.5 * $0) }, shape: logvar.shape)
+    return mean + spread * generator.randn(mean.shape)
   }
 
   private func moments(_ image: Tensor) -> Tensor {

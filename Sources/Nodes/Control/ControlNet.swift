@@ -72,7 +72,9 @@ struct ControlNetRecipe: ControlRecipe {
   var path: String { files.layout.path }
   var identity: String { "controlnet\n\(path)" }
 
-  func check(_ run: ControlledRun) throws {
+  func check(_ run: ControlledRun) throws { try check(run, pictures: [run.pictureSize]) }
+
+  func check(_ run: ControlledRun, pictures: [PixelSize]) throws {
     let config = try run.unet.config()
     guard config.levels.map(\.channels) == files.config.unet.levels.map(\.channels),
       config.crossAttentionWidth == files.config.unet.crossAttentionWidth
@@ -82,33 +84,31 @@ struct ControlNetRecipe: ControlRecipe {
         expected: "levels of \(config.levels.map(\.channels)) channels",
         got: "\(files.config.unet.levels.map(\.channels)) in \(path)")
     }
-    try run.checkPicture(image.shape, channels: files.config.conditioningChannels)
+    try image.checkControl(run, pictures)
   }
 
   func makeControl(_ run: ControlledRun, store: ModelStore) throws -> any DenoiseControl {
     try check(run)
+    return ControlNetControl(
+      self, model: try model(store), picture: image.tensor, isGuided: run.isGuided)
+  }
+
+  func makePictureControl(
+    _ run: ControlledRun, size: PixelSize, store: ModelStore
+  ) throws -> PictureControl {
+    let model = try model(store)
+    return PictureControl(picture: image.control(at: size)) { part in
+      ControlNetControl(self, model: model, picture: part, isGuided: run.isGuided)
+    }
+  }
+
+  /// Whether the prompt's half of a guided batch alone is controlled.
+  var seesPromptOnly: Bool { guess || files.config.globalPool }
+
+  private func model(_ store: ModelStore) throws -> ControlNetModel {
     let source = files.layout.source
-    let model = try store.model(
+    return try store.model(
       identity: identity, byteCount: { source.packedByteCount },
       load: { try ControlNetModel(WeightScope(source), config: files.config) })
-    return ControlNetControl(self, model: model, isGuided: run.isGuided)
-  }
-}
-
-extension ControlledRun {
-  /// Checks that a control picture has the size of the result.
-  func checkPicture(_ shape: [Int], channels: Int) throws {
-    let wanted = (width: latentShape[3] * 8, height: latentShape[2] * 8)
-    guard shape[3] == wanted.width, shape[2] == wanted.height else {
-      throw NodeError(
-        "the control picture has another size than the result", port: "control",
-        expected: "\(wanted.width)x\(wanted.height)", got: "\(shape[3])x\(shape[2])",
-        hint: "give ImageLoad or ImageResize this width and height")
-    }
-    guard shape[0] == 1 || shape[0] == latentShape[0] else {
-      throw NodeError(
-        "there are not as many control pictures as results", port: "control",
-        expected: latentShape[0] == 1 ? "1" : "1 or \(latentShape[0])", got: "\(shape[0])")
-    }
   }
 }

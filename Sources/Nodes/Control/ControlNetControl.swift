@@ -12,15 +12,15 @@ final class ControlNetControl: DenoiseControl {
   /// What is the same for every step, once the first has come.
   private let prepared = Mutex<UNetConditions?>(nil)
 
-  init(_ recipe: ControlNetRecipe, model: ControlNetModel, isGuided: Bool) {
+  init(_ recipe: ControlNetRecipe, model: ControlNetModel, picture: Tensor, isGuided: Bool) {
     self.recipe = recipe
     self.model = model
     self.isGuided = isGuided
-    hint = model.hint(recipe.image.tensor)
+    hint = model.hint(picture)
   }
 
   /// Whether the prompt's half of the batch alone is controlled, as in guess mode.
-  private var seesPromptOnly: Bool { isGuided && (recipe.guess || model.config.globalPool) }
+  private var seesPromptOnly: Bool { isGuided && recipe.seesPromptOnly }
 
   func apply(to conditions: inout UNetConditions, sample: Tensor, step: DenoiseStep) throws {
     guard recipe.window.contains(step) else { return }

@@ -53,32 +53,56 @@ struct T2IAdapterRecipe: ControlRecipe {
   var path: String { folder.path }
   var identity: String { "t2iadapter\n\(path)" }
 
-  func check(_ run: ControlledRun) throws {
+  var seesPromptOnly: Bool { false }
+
+  func check(_ run: ControlledRun) throws { try check(run, pictures: [run.pictureSize]) }
+
+  func check(_ run: ControlledRun, pictures: [PixelSize]) throws {
     let levels = try run.unet.config().levels.map(\.channels)
     guard config.channels.starts(with: levels.prefix(config.channels.count)) else {
       throw NodeError(
         "the T2I-Adapter is for another denoiser", port: "control",
         expected: "features of \(levels) channels", got: "\(config.channels) in \(folder.path)")
     }
-    try run.checkPicture(image.shape, channels: config.inChannels)
-    guard image.shape[2] % config.downscale == 0, image.shape[3] % config.downscale == 0 else {
+    try image.checkControl(run, pictures)
+    try checkSides(image.shape)
+  }
+
+  private func checkSides(_ shape: [Int]) throws {
+    guard shape[2] % config.downscale == 0, shape[3] % config.downscale == 0 else {
       throw NodeError(
         "the size does not fit the T2I-Adapter", port: "control",
         expected: "sides that are multiples of \(config.downscale)",
-        got: "\(image.shape[3])x\(image.shape[2])")
+        got: "\(shape[3])x\(shape[2])")
     }
   }
 
   func makeControl(_ run: ControlledRun, store: ModelStore) throws -> any DenoiseControl {
     try check(run)
+    return control(try model(store), image.tensor)
+  }
+
+  func makePictureControl(
+    _ run: ControlledRun, size: PixelSize, store: ModelStore
+  ) throws -> PictureControl {
+    let model = try model(store)
+    return PictureControl(picture: image.control(at: size)) { part in
+      try checkSides(part.shape)
+      return control(model, part)
+    }
+  }
+
+  private func model(_ store: ModelStore) throws -> T2IAdapter {
     let source = folder.source
-    let model = try store.model(
+    return try store.model(
       identity: identity, byteCount: { source.packedByteCount },
       load: { try T2IAdapter(WeightScope(source), config: config) })
-    var picture = image.tensor
+  }
+
+  private func control(_ model: T2IAdapter, _ picture: Tensor) -> any DenoiseControl {
     // Adapters for sketches and edges look at one channel.
-    if config.inChannels == 1 { picture = picture.slice(axis: 1, 0..<1) }
-    return T2IAdapterControl(features: model(picture).map { $0 * weight }, window: window)
+    let seen = config.inChannels == 1 ? picture.slice(axis: 1, 0..<1) : picture
+    return T2IAdapterControl(features: model(seen).map { $0 * weight }, window: window)
   }
 }
 

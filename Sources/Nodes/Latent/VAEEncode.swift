@@ -1,5 +1,4 @@
 import DiffusionModels
-import Foundation
 import GraphRuntime
 import TensorRuntime
 
@@ -74,16 +73,9 @@ extension Autoencoder {
       guard variances.count == parts.count else {
         throw NodeError("this autoencoder has no random latents", port: "sample", expected: "mode")
       }
-      let spread = (Tensor.concatenate(variances, axis: 0) * 0.5).exponential()
-      encoded = encoded + spread * generator.randn(encoded.shape)
+      encoded = AutoencoderKL.draw(
+        mean: encoded, logvar: Tensor.concatenate(variances, axis: 0), generator: &generator)
     }
     return scaled(encoded)
-  }
-}
-
-extension Tensor {
-  /// e to the power of each number.
-  fileprivate func exponential() -> Tensor {
-    Tensor(floats().map { expf($0) }, shape: shape)
   }
 }

@@ -5,7 +5,7 @@ import Weights
 
 /// The tokenizers and text encoders of a checkpoint: one of each, or two of each for SDXL.
 final class PromptEncoder: Sendable {
-  private let parts: [(tokenizer: CLIPTokenizer, model: CLIPTextModel)]
+  let parts: [(tokenizer: CLIPTokenizer, model: CLIPTextModel)]
   private let layout: CheckpointLayout
   private let emptyEncoding = Mutex<ConditioningValue.Encoding?>(nil)
 

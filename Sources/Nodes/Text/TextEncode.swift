@@ -5,36 +5,26 @@ import Weights
 /// Encodes a prompt.
 struct TextEncode: NodeType {
   static let summary = """
-    Encodes a prompt with the checkpoint's text encoder. The first 75 tokens count; what is beyond \
-    them is named in a warning.
+    Encodes a prompt with the checkpoint's text encoder. As it stands, its first 75 tokens count, and \
+    what is beyond them is named in a warning; with weighting every 75 tokens are a chunk of their own.
     """
-
-  /// What brackets and numbers in a prompt mean.
-  enum Weighting: String, ChoiceParam {
-    case none
-    case a1111
-    case comfy
-  }
 
   @Input("Text encoder") var textEncoder: TextEncoderRecipe
   @Param("What the picture shows") var prompt: String
   @Param("Another text for SDXL's second encoder; the prompt when left out", name: "prompt_2")
   var secondPrompt: String?
   @Param("How many of the encoder's last layers are left out", min: 0, max: 100) var clipSkip = 0
-  @Param("What brackets and numbers in the prompt mean; none takes them as they stand")
-  var weighting = Weighting.none
-  @Output("Conditioning: [1, 77, D], for SDXL also [1, P]", family: .same(as: "text_encoder"))
+  @Param(
+    "What brackets and numbers in the prompt mean: nothing; (a), [a], (a:1.3) and BREAK as in "
+      + "AUTOMATIC1111's web UI; (a) and (a:1.3) as in ComfyUI")
+  var weighting = WeightingChoice(.none)
+  @Output(
+    "Conditioning: [1, 77 per chunk, D], for SDXL also [1, P]", family: .same(as: "text_encoder"))
   var conditioning: ConditioningValue
 
   init() {}
 
   mutating func validate(_ context: ValidationContext) throws {
-    if let weighting = $weighting.known, weighting != .none {
-      context.report(
-        NodeError(
-          "prompt weighting is not available yet", port: "weighting", expected: "none",
-          got: weighting.rawValue, status: .unavailable))
-    }
     guard let recipe = $textEncoder.known else { return }
     if let text = $secondPrompt.known, text != nil, recipe.components.count < 2 {
       context.report(
@@ -57,11 +47,12 @@ struct TextEncode: NodeType {
 
   mutating func run(_ context: NodeContext) throws {
     let encoder = try context.service(ModelStore.self).promptEncoder(textEncoder)
-    if let rest = encoder.unread(prompt) {
+    if weighting.value == .none, let rest = encoder.unread(prompt) {
       context.warn("the prompt is too long; this part of it is not read: \(quoted(rest))")
     }
     conditioning = ConditioningValue(
-      prompt: try encoder.encode(prompt, second: secondPrompt ?? prompt, clipSkip: clipSkip),
+      prompt: try encoder.encode(
+        prompt, second: secondPrompt ?? prompt, clipSkip: clipSkip, weighting: weighting.value),
       empty: try encoder.empty(), family: textEncoder.family)
   }
 
@@ -72,4 +63,10 @@ struct TextEncode: NodeType {
     let weights = sources.reduce(0) { $0 + $1.packedByteCount }
     return MemoryEstimate(workingBytes: weights + 32 << 20, outputBytes: 2 << 20)
   }
+}
+
+/// What brackets mean, by name.
+struct WeightingChoice: WordParam {
+  let value: PromptWeighting
+  init(_ value: PromptWeighting) { self.value = value }
 }

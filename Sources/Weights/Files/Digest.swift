@@ -68,6 +68,14 @@ public enum Digest {
     return hexadecimal(hash.finalize())
   }
 
+  /// The first four bytes of a text's MD5, as some programs derive seeds from names; never an identity.
+  ///
+  /// - Parameter text: The text.
+  /// - Returns: The number that the first eight hexadecimal digits of the digest spell.
+  public static func md5Prefix(_ text: String) -> UInt32 {
+    Insecure.MD5.hash(data: Array(text.utf8)).prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
+  }
+
   private static func hexadecimal(_ digest: SHA256.Digest) -> String {
     let digits = Array("0123456789abcdef".utf8)
     var text: [UInt8] = []

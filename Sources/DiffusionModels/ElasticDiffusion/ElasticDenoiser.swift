@@ -1,0 +1,161 @@
+import TensorRuntime
+
+/// The tensors of an ElasticDiffusion run.
+public struct ElasticInputs: Sendable {
+  /// What the run starts from.
+  public var start: DenoiseStart
+  /// The prompt.
+  public var positive: PromptCondition
+  /// What to stay away from.
+  public var negative: PromptCondition
+  /// The noise to start from; nil draws it from the seed.
+  public var noise: Tensor?
+  /// Image prompts without masks, of the whole guided batch, negative half first.
+  public var imagePrompts: [ImagePrompt] = []
+  /// ControlNets, with pictures of the reduced size.
+  public var controls: [PictureControl] = []
+
+  /// Makes the inputs of a plain run; the rest is set as needed.
+  ///
+  /// - Parameters:
+  ///   - start: What the run starts from.
+  ///   - positive: The prompt.
+  ///   - negative: What to stay away from.
+  public init(start: DenoiseStart, positive: PromptCondition, negative: PromptCondition) {
+    self.start = start
+    self.positive = positive
+    self.negative = negative
+  }
+}
+
+/// What an ElasticDiffusion run reports after every step.
+public struct ElasticProgress: Sendable {
+  /// The step that was just done.
+  public let step: DenoiseStep
+  /// The run as it stands, from which it can be continued.
+  public let state: ElasticState
+  /// The present idea of the result.
+  public let predictedOriginal: Tensor?
+}
+
+/// ElasticDiffusion (Haji-Ali, Balakrishnan and Ordonez, CVPR 2024): pictures of sizes that a model was not trained
+/// for, without training.
+///
+/// What the picture shows comes from the latents reduced to the model's own size; how its parts look comes from
+/// windows at full size that know no prompt. The numbers are those of the authors' code wherever its reduction
+/// gives the wanted size, see `ReducedAxis`.
+public struct ElasticDenoiser: Sendable {
+  let predictor: any NoisePredictor
+  let options: ElasticOptions
+  let sampler: DDIMSampler
+
+  /// Prepares a loop.
+  ///
+  /// - Parameters:
+  ///   - predictor: The UNet.
+  ///   - schedulerConfig: The checkpoint's scheduler configuration, of which a DDIM sampler is made.
+  ///   - options: The numbers of the run.
+  /// - Throws: `SamplerError` or `DenoiseError` when an option cannot be met.
+  public init(
+    predictor: any NoisePredictor, schedulerConfig: SchedulerConfig, options: ElasticOptions
+  ) throws {
+    try options.check()
+    guard predictor.guidanceEmbeddingWidth == nil else {
+      throw DenoiseError.badOption(
+        name: "unet", reason: "latent-consistency models are not asked with and without a prompt")
+    }
+    let choices = SamplerOptions(kind: .ddim, spacing: options.spacing)
+    guard var sampler = try makeSampler(choices, config: schedulerConfig) as? DDIMSampler else {
+      preconditionFailure("ddim makes a DDIM sampler")
+    }
+    try sampler.setTimesteps(options.steps)
+    self.predictor = predictor
+    self.options = options
+    self.sampler = sampler
+  }
+
+  /// How many steps a start takes.
+  ///
+  /// - Parameter start: What the run starts from.
+  /// - Returns: The number of steps that `progress` counts to.
+  public func stepCount(from start: DenoiseStart) -> Int { timesteps(from: start).count }
+
+  /// Later entries for a picture and a strength below 1.
+  func timesteps(from start: DenoiseStart) -> [Float] {
+    guard case .latent = start else { return sampler.timesteps }
+    let kept = min(Int(Double(options.steps) * options.strength), options.steps)
+    return Array(sampler.timesteps.suffix(kept))
+  }
+
+  /// Whether a run needs the autoencoder: where the model sees less than its own size, the rest is background.
+  ///
+  /// - Parameters:
+  ///   - height: Rows of the latent.
+  ///   - width: Columns of the latent.
+  /// - Returns: False for squares of at least the native side.
+  public func needsAutoencoder(height: Int, width: Int) -> Bool {
+    let native = options.nativeSide
+    return options.reducedSize(height: height, width: width) != (native, native)
+      || options.contextSide % 2 != 0
+  }
+
+  /// Runs the loop.
+  ///
+  /// - Parameters:
+  ///   - inputs: The tensors.
+  ///   - autoencoder: Draws the background; see `needsAutoencoder(height:width:)`.
+  ///   - resume: A state of an earlier run with the same options and inputs.
+  ///   - progress: Called after every step; throwing stops the run there.
+  /// - Returns: The final latents, scaled as the UNet has them.
+  /// - Throws: `DenoiseError` when inputs do not fit; what a control or `progress` throws.
+  public func run(
+    _ inputs: ElasticInputs, autoencoder: AutoencoderKL?, resume: ElasticState? = nil,
+    progress: (ElasticProgress) throws -> Void = { _ in }
+  ) throws -> Tensor {
+    try check(inputs, autoencoder)
+    var run = try ElasticRun(self, inputs, autoencoder: autoencoder)
+    if run.timesteps.isEmpty {
+      guard case .latent(let latent) = inputs.start, options.strength == 0 else {
+        throw DenoiseError.badOption(
+          name: "strength", reason: "\(options.strength) of \(options.steps) steps is less than one"
+        )
+      }
+      return latent
+    }
+    if let resume { try run.restore(resume) }
+    while run.completed < run.timesteps.count {
+      let step = run.step
+      let original = try run.advance()
+      try progress(
+        ElasticProgress(step: step, state: run.state, predictedOriginal: original))
+    }
+    return run.latents
+  }
+
+  private func check(_ inputs: ElasticInputs, _ autoencoder: AutoencoderKL?) throws {
+    let shape = inputs.start.shape
+    guard shape.count == 4, shape.allSatisfy({ $0 > 0 }), shape[1] == predictor.inputChannels else {
+      throw DenoiseError.shapeMismatch(
+        what: "latents", expected: "[B, \(predictor.inputChannels), h, w]", found: shape)
+    }
+    if let noise = inputs.noise, noise.shape != shape {
+      throw DenoiseError.shapeMismatch(what: "noise", expected: "\(shape)", found: noise.shape)
+    }
+    guard inputs.imagePrompts.allSatisfy(\.masks.isEmpty) else {
+      throw DenoiseError.badOption(
+        name: "unet", reason: "image prompts with masks do not know the parts of a picture")
+    }
+    if autoencoder == nil, needsAutoencoder(height: shape[2], width: shape[3]) {
+      throw DenoiseError.badOption(
+        name: "vae", reason: "pictures of this size are filled up with a background")
+    }
+    let size = options.reducedSize(height: shape[2], width: shape[3])
+    for control in inputs.controls {
+      let picture = control.picture.shape
+      guard picture.count == 4, picture[2] == 8 * size.height, picture[3] == 8 * size.width else {
+        throw DenoiseError.shapeMismatch(
+          what: "control picture", expected: "\(8 * size.width)x\(8 * size.height)", found: picture)
+      }
+    }
+  }
+}

@@ -1,0 +1,85 @@
+/// The numbers of an ElasticDiffusion run.
+public struct ElasticOptions: Sendable, Equatable {
+  /// Steps of the whole schedule.
+  public var steps = 50
+  /// How strongly the prompt pulls.
+  public var guidance = 10.0
+  /// How much of the schedule runs when a run starts from a picture, 0...1.
+  public var strength = 1.0
+  /// Where all random numbers of the run come from.
+  public var seed: UInt64 = 0
+  /// How timesteps are picked.
+  public var spacing = SpacingKind.default
+  /// How often per step the prompt's direction is estimated again from other pixels; above 0 every step is also
+  /// taken twice.
+  public var resamplingSteps = 7
+  /// The share of pixels that are other ones in each estimate.
+  public var newShare = 0.3
+  /// How strongly the result is pulled towards what the model draws at its own size.
+  public var reducedGuidance = 1000.0
+  /// The last share of the steps, in which it is not pulled.
+  public var reducedGuidanceStop = 0.2
+  /// How fast the pull fades.
+  public var cosineScale = 10.0
+  /// The side in latent pixels that the model draws well.
+  public var nativeSide: Int
+  /// The side in latent pixels of the windows in which details are drawn; half of the native side when nil.
+  public var window: Int?
+  /// Windows computed together.
+  public var viewBatch = 1
+
+  /// The defaults; set what differs.
+  ///
+  /// - Parameter nativeSide: The side in latent pixels that the model draws well.
+  public init(nativeSide: Int) { self.nativeSide = nativeSide }
+
+  /// The window's side.
+  var windowSide: Int { window ?? nativeSide / 2 }
+  /// What a window sees around itself, both sides together.
+  var contextSide: Int { nativeSide - windowSide }
+
+  func check() throws {
+    func require(_ holds: Bool, _ name: String, _ reason: String) throws {
+      if !holds { throw DenoiseError.badOption(name: name, reason: reason) }
+    }
+    try require(nativeSide >= 2, "native", "must be at least two latent pixels")
+    try require(
+      (1...nativeSide).contains(windowSide), "patch", "must lie in 1...\(nativeSide)")
+    try require((0...1).contains(strength), "strength", "must lie in 0...1")
+    try require(guidance.isFinite, "guidance", "must be a number")
+    try require((0...1000).contains(resamplingSteps), "resampling_steps", "must lie in 0...1000")
+    try require((0...1).contains(newShare), "new_p", "must lie in 0...1")
+    try require(
+      reducedGuidance.isFinite && reducedGuidance >= 0, "rrg_scale", "must be 0 or more")
+    try require((0...1).contains(reducedGuidanceStop), "rrg_stop", "must lie in 0...1")
+    try require(cosineScale.isFinite && cosineScale >= 0, "cosine_scale", "must be 0 or more")
+    try require(viewBatch >= 1, "view_batch", "must be at least 1")
+  }
+
+  /// The latent size at which a picture is drawn as a whole: the native side along its longer one.
+  ///
+  /// Division and rounding are Python's floor division of floats, which the official code uses.
+  ///
+  /// - Parameters:
+  ///   - height: Rows of the result's latent.
+  ///   - width: Columns of the result's latent.
+  ///   - scale: Pixels to a latent's.
+  /// - Returns: Rows and columns, never more than the result's.
+  public func reducedSize(
+    height: Int, width: Int, scale: Int = 8
+  ) -> (height: Int, width: Int) {
+    let factor = max(Double(max(height, width)) / Double(nativeSide), 1)
+    func reduced(_ side: Int) -> Int {
+      let pixels = floorDivision(Double(side * scale), factor)
+      return min(max(Int(floorDivision(pixels, Double(scale))), 1), side)
+    }
+    return (reduced(height), reduced(width))
+  }
+}
+
+/// Python's `//` of positive floats.
+private func floorDivision(_ left: Double, _ right: Double) -> Double {
+  let quotient = (left - left.truncatingRemainder(dividingBy: right)) / right
+  let floor = quotient.rounded(.down)
+  return quotient - floor > 0.5 ? floor + 1 : floor
+}

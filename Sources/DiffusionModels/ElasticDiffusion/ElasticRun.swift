@@ -1,0 +1,186 @@
+import Glibc
+import TensorRuntime
+
+/// One ElasticDiffusion run: what changes from step to step, and what is made once.
+struct ElasticRun {
+  let timesteps: [Float]
+  private(set) var latents: Tensor
+  private(set) var completed = 0
+
+  private let options: ElasticOptions
+  private var sampler: DDIMSampler
+  private var random: ElasticRandom
+  private let reduction: PixelReduction
+  private var model: ElasticModel
+
+  /// Draws or takes the noise and makes the first latents from it.
+  init(
+    _ denoiser: ElasticDenoiser, _ inputs: ElasticInputs, autoencoder: AutoencoderKL?
+  ) throws {
+    options = denoiser.options
+    sampler = denoiser.sampler
+    timesteps = denoiser.timesteps(from: inputs.start)
+    var random = ElasticRandom(seed: options.seed)
+    let shape = inputs.start.shape
+    let noise = inputs.noise ?? random.torch.randn(shape)
+    latents = noise
+    if case .latent(let picture) = inputs.start, let first = timesteps.first {
+      latents = sampler.addNoise(picture, noise: noise, timestep: first)
+    }
+    self.random = random
+    let size = options.reducedSize(height: shape[2], width: shape[3])
+    reduction = PixelReduction(
+      rows: ReducedAxis(source: shape[2], reduced: size.height),
+      columns: ReducedAxis(source: shape[3], reduced: size.width))
+    model = try ElasticModel(
+      denoiser, inputs,
+      background: autoencoder.map { ElasticBackground(autoencoder: $0, sampler: denoiser.sampler) })
+  }
+
+  var step: DenoiseStep {
+    DenoiseStep(
+      index: completed, count: timesteps.count, timestep: timesteps[completed],
+      nextTimestep: completed + 1 < timesteps.count ? timesteps[completed + 1] : nil)
+  }
+
+  var state: ElasticState {
+    ElasticState(completed: completed, latents: latents, random: random, timesteps: timesteps)
+  }
+
+  mutating func restore(_ state: ElasticState) throws {
+    guard state.timesteps == timesteps, state.latents.shape == latents.shape else {
+      throw DenoiseError.badState("it belongs to a run with another schedule or size")
+    }
+    latents = state.latents
+    random = state.random
+    completed = state.completed
+  }
+
+  /// One step; the present idea of the result.
+  mutating func advance() throws -> Tensor? {
+    let step = step
+    var guidance = Float(options.guidance)
+    var attempt = try attempt(
+      from: latents, step, resampling: options.resamplingSteps, guidance: guidance)
+    if options.resamplingSteps > 0, let next = step.nextTimestep {
+      // The step is undone and taken again: details get a second chance to agree.
+      let undone = sampler.undone(attempt.result.previous, to: next, generator: &random.torch)
+      guidance = Float(options.guidance / 3)
+      attempt = try self.attempt(from: undone, step, resampling: 0, guidance: guidance)
+    }
+    latents = attempt.result.previous
+    if let pull = pull(attempt, step, guidance: guidance) { latents = latents + pull }
+    if latents.hasNonFinite { throw DenoiseError.notFinite(step: completed + 1) }
+    completed += 1
+    return attempt.result.predictedOriginal
+  }
+
+  /// A step from somewhere: what it gives, and what was seen at the reduced size.
+  private struct Attempt {
+    let direction: Direction
+    let result: SamplerStep
+  }
+
+  private mutating func attempt(
+    from latents: Tensor, _ step: DenoiseStep, resampling: Int, guidance: Float
+  ) throws -> Attempt {
+    let direction = try direction(latents, step, resampling: resampling)
+    let details = try model.unconditional(latents, step, &random)
+    let prediction = Tensor.multiplyAdd(details, 1, direction.full, guidance)
+    return Attempt(
+      direction: direction, result: sampled(prediction, latents, timestep: step.timestep))
+  }
+
+  private mutating func sampled(
+    _ prediction: Tensor, _ sample: Tensor, timestep: Float
+  ) -> SamplerStep {
+    sampler.step(
+      modelOutput: prediction, timestep: timestep, sample: sample, generator: &random.torch)
+  }
+
+  /// Where the prompt leads, estimated at the reduced size.
+  private struct Direction {
+    /// At full size.
+    let full: Tensor
+    /// The last reduction, and the prediction for it without the prompt.
+    let latents: Tensor
+    let unconditional: Tensor
+  }
+
+  /// Estimates the direction from several reductions, each of which adds what the ones before did not see.
+  private mutating func direction(
+    _ latents: Tensor, _ step: DenoiseStep, resampling: Int
+  ) throws -> Direction {
+    var choices = PixelChoices(count: reduction.count)
+    var canvas = DirectionCanvas(like: latents)
+    for round in 0...resampling {
+      if round > 0 { choices.redraw(share: options.newShare, from: &random.torch) }
+      let reduced = reduction.sample(latents, choices: choices.current)
+      let scores = try model.guided(reduced, step, &random)
+      let seen = upsampleNearest(
+        scores.positive - scores.negative, height: latents.shape[2], width: latents.shape[3])
+      canvas.write(seen, at: reduction.marks(choices: choices.current))
+      if round == resampling {
+        canvas.fill(seen)
+        return Direction(
+          full: canvas.tensor, latents: reduced, unconditional: scores.negative)
+      }
+    }
+    preconditionFailure("the last round returns")
+  }
+
+  /// Draws the result towards what the reduced latents would become: the gradient of the squared distance.
+  private mutating func pull(
+    _ attempt: Attempt, _ step: DenoiseStep, guidance: Float
+  ) -> Tensor? {
+    let weight = reducedGuidance(step)
+    guard weight > 10, let original = attempt.result.predictedOriginal else { return nil }
+    let seen = attempt.direction
+    let direction = upsampleNearest(
+      seen.full, height: reduction.rows.reduced, width: reduction.columns.reduced)
+    let prediction = Tensor.multiplyAdd(seen.unconditional, 1, direction, guidance)
+    let reduced = sampled(prediction, seen.latents, timestep: step.timestep)
+    guard let target = reduced.predictedOriginal else { return nil }
+    let shape = latents.shape
+    let enlarged = upsampleNearest(target, height: shape[2], width: shape[3])
+    let count = shape[1] * shape[2] * shape[3]
+    return (enlarged.contiguous() - original) * Float(2 * weight / Double(count))
+  }
+
+  /// The pull's weight: a cosine that fades to nothing before the last steps.
+  private func reducedGuidance(_ step: DenoiseStep) -> Double {
+    let end = step.count - Int(Double(step.count) * options.reducedGuidanceStop)
+    guard step.index < end else { return 0 }
+    let fading = 0.5 * (1 + cos(Double.pi * Double(step.index) / Double(end)))
+    return options.reducedGuidance * pow(fading, options.cosineScale)
+  }
+}
+
+/// A direction that is filled in piece by piece.
+private struct DirectionCanvas {
+  private let shape: [Int]
+  private var values: [Float]
+  private var isFilled: [Bool]
+
+  init(like latents: Tensor) {
+    shape = latents.shape
+    values = Array(repeating: 0, count: latents.count)
+    isFilled = Array(repeating: false, count: shape[2] * shape[3])
+  }
+
+  /// Writes marked pixels of all channels, over what was there.
+  mutating func write(_ source: Tensor, at marks: [Int]) {
+    let numbers = source.floats()
+    for plane in stride(from: 0, to: values.count, by: isFilled.count) {
+      for mark in marks { values[plane + mark] = numbers[plane + mark] }
+    }
+    for mark in marks { isFilled[mark] = true }
+  }
+
+  /// Writes the pixels that were never marked.
+  mutating func fill(_ source: Tensor) {
+    write(source, at: isFilled.indices.filter { !isFilled[$0] })
+  }
+
+  var tensor: Tensor { Tensor(values, shape: shape) }
+}

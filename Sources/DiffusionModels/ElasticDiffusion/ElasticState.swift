@@ -1,0 +1,48 @@
+import TensorRuntime
+
+/// Everything an ElasticDiffusion run needs to go on after a step, bit for bit.
+public struct ElasticState: Sendable {
+  /// Steps done.
+  public let completed: Int
+  /// The latents after them.
+  public let latents: Tensor
+  let random: ElasticRandom
+  /// The run's schedule; a state only continues a run of the same.
+  let timesteps: [Float]
+
+  private static let header: [UInt8] = Array("RGES".utf8) + [1]
+
+  /// The state as bytes, for a checkpoint.
+  public var encoded: [UInt8] {
+    var writer = ByteWriter()
+    writer.bytes = Self.header
+    writer.write(Int64(completed))
+    writer.write(latents)
+    writer.write(random.torch.encodedState)
+    writer.write(random.numpy.encodedState)
+    writer.write(Tensor(timesteps, shape: [timesteps.count]))
+    return writer.bytes
+  }
+}
+
+extension ElasticState {
+  /// Reads a state.
+  ///
+  /// - Parameter bytes: What `encoded` gave.
+  /// - Throws: `DenoiseError.badState`, `SamplerError.badState` or `GeneratorStateError` when the bytes are
+  ///   something else.
+  public init(encoded bytes: [UInt8]) throws {
+    guard bytes.starts(with: Self.header) else { throw DenoiseError.badState("unknown format") }
+    var reader = ByteReader(bytes, position: Self.header.count)
+    let completed = try reader.int()
+    let latents = try reader.tensor()
+    var random = ElasticRandom(seed: 0)
+    random.torch = try TorchGenerator(encodedState: reader.block())
+    random.numpy = try TorchGenerator(encodedState: reader.block())
+    guard let latents, let timesteps = try reader.tensor(), reader.isAtEnd, timesteps.rank == 1,
+      (0...timesteps.count).contains(completed)
+    else { throw DenoiseError.badState("its parts do not fit each other") }
+    self.init(
+      completed: completed, latents: latents, random: random, timesteps: timesteps.floats())
+  }
+}

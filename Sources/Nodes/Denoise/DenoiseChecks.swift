@@ -1,0 +1,96 @@
+import DiffusionModels
+import GraphRuntime
+import TensorRuntime
+import Weights
+
+/// What all nodes that denoise check and prepare alike.
+struct DenoiseChecks {
+  let unet: UNetRecipe
+  /// What the run starts from.
+  let content: TensorContent
+
+  /// Noise, or the picture in the latent.
+  var start: DenoiseStart {
+    if case .numbers(let tensor) = content { return .latent(tensor) }
+    return .noise(shape: content.shape)
+  }
+
+  /// Reports what does not fit the denoiser, and warns of sizes that its adapters are not for.
+  func report(noise: NoiseValue?, strength: Double?, to context: ValidationContext) throws {
+    let (shape, channels) = (content.shape, try unet.config().inChannels)
+    if shape[1] != channels {
+      context.report(
+        NodeError(
+          "the latent does not fit the denoiser", port: "latent", expected: "\(channels) channels",
+          got: "\(shape[1])"))
+    }
+    if case .zeros = content, let strength, strength < 1 {
+      context.report(
+        NodeError(
+          "there is no picture to start from", port: "strength", expected: "1",
+          got: String(strength), hint: "connect a VAEEncode to `latent`, or leave strength out"))
+    }
+    if let noise, noise.shape != shape {
+      context.report(
+        NodeError(
+          "the noise does not fit the latent", port: "noise", expected: "\(shape)",
+          got: "\(noise.shape)"))
+    }
+    for range in unet.ranges {
+      if let warning = range.warning(width: shape[3] * 8, height: shape[2] * 8) {
+        context.warn(warning, port: "latent")
+      }
+    }
+    // Finds an adapter for another model.
+    _ = try unet.source()
+  }
+
+  /// Refuses a latent of which only a part is to be painted.
+  func requireWholePicture(_ latent: LatentValue) throws {
+    guard latent.paintMask != nil else { return }
+    throw NodeError(
+      "this node paints whole pictures", port: "latent", expected: "a latent without a mask",
+      hint: "UNetDenoise and MultiDiffusion paint inside masks")
+  }
+
+  /// An encoding as the denoiser takes it.
+  ///
+  /// - Parameters:
+  ///   - encoding: Of a prompt.
+  ///   - sizes: SDXL's size conditions: original size, crop and target size, each height then width.
+  ///   - port: Where the encoding comes from.
+  /// - Returns: The condition, with sizes where the denoiser wants them.
+  /// - Throws: `NodeError` for an encoding of another model.
+  func condition(
+    _ encoding: ConditioningValue.Encoding, sizes: [Float], port: String
+  ) throws -> PromptCondition {
+    let config = try unet.config()
+    let width = encoding.embeddings.shape[2]
+    guard width == config.crossAttentionWidth else {
+      throw NodeError(
+        "the conditioning is of another model", port: port,
+        expected: "embeddings of width \(config.crossAttentionWidth)", got: "\(width)")
+    }
+    var condition = PromptCondition(embeddings: encoding.embeddings)
+    guard config.textTime != nil else { return condition }
+    condition.pooled = encoding.pooled
+    condition.timeIDs = Tensor(sizes, shape: [1, 6])
+    return condition
+  }
+}
+
+extension UNetRecipe {
+  /// The memory of a denoising run whose model calls have this shape.
+  func denoisingMemory(_ call: [Int], resultBytes: Int) -> MemoryEstimate? {
+    guard let weights = try? source().packedByteCount, let config = try? config() else {
+      return nil
+    }
+    let channels = config.levels.map(\.channels).reduce(0, +)
+    // Skips of the way down and a few feature maps at the finest level.
+    let activations = call[0] * call[2] * call[3] * channels * 4 * 8
+    let prompts = imagePrompts.reduce(0) { $0 + $1.packedByteCount }
+    let encoder = imagePrompts.map(\.encoder.packedByteCount).max() ?? 0
+    return MemoryEstimate(
+      workingBytes: max(weights + activations, encoder) + prompts, outputBytes: resultBytes)
+  }
+}

@@ -1,0 +1,22 @@
+public import GraphRuntime
+
+/// A graph made from another program's configuration.
+public struct ImportedGraph: Sendable {
+  /// The graph file's text.
+  public let text: String
+  /// What was not translated, and what should be known.
+  public let warnings: Diagnostics
+
+  /// Translates a configuration of the ResAdapter authors' runner.
+  ///
+  /// - Parameters:
+  ///   - path: The configuration file.
+  ///   - folders: Where pictures whose size is wanted are looked for.
+  /// - Throws: `FileError` when it cannot be read, `Diagnostics` with everything that is wrong in it.
+  public init(path: String, folders: [String]) throws {
+    let file = try ConfigFile(path: path)
+    let (config, warnings) = try ResAdapterConfig.read(file, folders: folders)
+    text = ResAdapterGraph.text(config, file: path)
+    self.warnings = warnings
+  }
+}
