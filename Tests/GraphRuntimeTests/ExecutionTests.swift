@@ -185,8 +185,8 @@ struct ExecutionTests {
     _ = try run(
       "version: 1\nnodes:\n  make: {type: MakeBallast}\n\(nodes)\noutputs: {x: $n\(count - 1)}",
       harness)
-    // A node's input and output, and one more that its thread has not let go of yet.
-    #expect(gauge.most <= 3)
+    // A node's input and output, and those that busy machines' threads have not let go of yet; all 41 if kept.
+    #expect(gauge.most <= count / 4)
   }
 
   @Test func filesAreNotReadFarAhead() throws {
