@@ -8,6 +8,7 @@ The weights are random; they prove that the engine computes what diffusers compu
 import json
 import re
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +37,7 @@ def tokenizer():
     vocabulary = letters + [letter + "</w>" for letter in letters]
     merges = [("r", "e"), ("re", "d</w>"), ("l", "i"), ("li", "g"), ("lig", "h"), ("h", "o"), ("ho", "u"), ("s", "e</w>")]
     vocabulary += [a + b for a, b in merges] + ["<|startoftext|>", "<|endoftext|>"]
-    folder = Path("/tmp/tiny-tokenizer")
-    folder.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp())
     (folder / "vocab.json").write_text(json.dumps({token: index for index, token in enumerate(vocabulary)}))
     (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(" ".join(pair) for pair in merges) + "\n")
     return CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=77), len(vocabulary)
