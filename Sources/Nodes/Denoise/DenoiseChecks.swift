@@ -15,22 +15,39 @@ struct DenoiseChecks {
     return .noise(shape: content.shape)
   }
 
+  /// What of a node's inputs is known before it runs.
+  struct Known {
+    /// Channels that the latent must have.
+    var channels: Int
+    var noise: NoiseValue?
+    var strength: Double?
+    var steps: Int?
+  }
+
   /// Reports what does not fit the denoiser, and warns of sizes that its adapters are not for.
-  func report(noise: NoiseValue?, strength: Double?, to context: ValidationContext) throws {
-    let (shape, channels) = (content.shape, try unet.config().inChannels)
+  func report(_ known: Known, to context: ValidationContext) throws {
+    let (shape, channels) = (content.shape, known.channels)
     if shape[1] != channels {
       context.report(
         NodeError(
           "the latent does not fit the denoiser", port: "latent", expected: "\(channels) channels",
           got: "\(shape[1])"))
     }
-    if case .zeros = content, let strength, strength < 1 {
+    if case .zeros = content, let strength = known.strength, strength < 1 {
       context.report(
         NodeError(
           "there is no picture to start from", port: "strength", expected: "1",
           got: String(strength), hint: "connect a VAEEncode to `latent`, or leave strength out"))
     }
-    if let noise, noise.shape != shape {
+    if let strength = known.strength, let steps = known.steps, strength > 0,
+      Int(Double(steps) * strength) == 0
+    {
+      context.report(
+        NodeError(
+          "not one step would run", port: "strength", expected: "at least \(1 / Double(steps))",
+          got: String(strength)))
+    }
+    if let noise = known.noise, noise.shape != shape {
       context.report(
         NodeError(
           "the noise does not fit the latent", port: "noise", expected: "\(shape)",
@@ -57,12 +74,13 @@ struct DenoiseChecks {
   ///
   /// - Parameters:
   ///   - encoding: Of a prompt.
-  ///   - sizes: SDXL's size conditions: original size, crop and target size, each height then width.
+  ///   - sizes: SDXL's size conditions: original size, crop and target size, each height then width;
+  ///     the whole latent's picture when nil.
   ///   - port: Where the encoding comes from.
   /// - Returns: The condition, with sizes where the denoiser wants them.
   /// - Throws: `NodeError` for an encoding of another model.
   func condition(
-    _ encoding: ConditioningValue.Encoding, sizes: [Float], port: String
+    _ encoding: ConditioningValue.Encoding, sizes: [Float]? = nil, port: String
   ) throws -> PromptCondition {
     let config = try unet.config()
     let width = encoding.embeddings.shape[2]
@@ -74,12 +92,33 @@ struct DenoiseChecks {
     var condition = PromptCondition(embeddings: encoding.embeddings)
     guard config.textTime != nil else { return condition }
     condition.pooled = encoding.pooled
-    condition.timeIDs = Tensor(sizes, shape: [1, 6])
+    let size = content.shape.suffix(2).map { Float($0 * 8) }
+    condition.timeIDs = Tensor(sizes ?? size + [0, 0] + size, shape: [1, 6])
     return condition
   }
 }
 
+extension ControlledRun {
+  /// Checks the image prompts of a denoiser that is shown only parts of the picture at a time.
+  func checkImagePromptsOfParts() throws {
+    guard unet.imagePrompts.allSatisfy(\.masks.isEmpty) else {
+      throw NodeError("image prompts with masks do not know the parts of a picture", port: "unet")
+    }
+    try checkImagePrompts()
+  }
+}
+
 extension UNetRecipe {
+  /// Reports a way of sampling that the checkpoint's schedule does not allow.
+  func checkSampling(_ options: SamplerOptions, steps: Int, _ context: ValidationContext) throws {
+    do {
+      var sampler = try makeSampler(options, config: try schedulerConfig())
+      try sampler.setTimesteps(steps)
+    } catch let error as SamplerError {
+      context.report(NodeError(String(describing: error), port: "sampler"))
+    }
+  }
+
   /// The memory of a denoising run whose model calls have this shape.
   func denoisingMemory(_ call: [Int], resultBytes: Int) -> MemoryEstimate? {
     guard let weights = try? source().packedByteCount, let config = try? config() else {

@@ -78,7 +78,11 @@ struct ElasticDiffusion: NodeType {
     }
     guard let content = $latent.known?.content else { return }
     let checks = DenoiseChecks(unet: recipe, content: content)
-    try checks.report(noise: $noise.known.flatMap { $0 }, strength: strength, to: context)
+    let known = DenoiseChecks.Known(
+      channels: try recipe.config().inChannels, noise: $noise.known.flatMap { $0 },
+      strength: $strength.known, steps: $steps.known)
+    try checks.report(known, to: context)
+    if let latent = $latent.known { try checks.requireWholePicture(latent) }
     try check($control.known ?? [], run(recipe, content.shape), options)
     denoised = .predicted(content.shape)
   }
@@ -94,10 +98,7 @@ struct ElasticDiffusion: NodeType {
           port: "control", expected: "a ControlNet without guess")
       }
     }
-    guard run.unet.imagePrompts.allSatisfy(\.masks.isEmpty) else {
-      throw NodeError("image prompts with masks do not know the parts of a picture", port: "unet")
-    }
-    try run.checkImagePrompts()
+    try run.checkImagePromptsOfParts()
   }
 
   private func run(_ recipe: UNetRecipe, _ shape: [Int]) -> ControlledRun {

@@ -43,12 +43,7 @@ struct MultiDiffusion: NodeType {
 
   mutating func validate(_ context: ValidationContext) throws {
     guard let recipe = $unet.known else { return }
-    do {
-      var sampler = try makeSampler(options.sampler, config: try recipe.schedulerConfig())
-      try sampler.setTimesteps(steps)
-    } catch let error as SamplerError {
-      context.report(NodeError(String(describing: error), port: "sampler"))
-    }
+    try recipe.checkSampling(options.sampler, steps: steps, context)
     let side = try windowSide(recipe)
     if stride > side {
       context.report(
@@ -57,18 +52,17 @@ struct MultiDiffusion: NodeType {
           expected: "at most the window's \(side)", got: String(stride)))
     }
     guard let content = $latent.known?.content else { return }
-    let checks = DenoiseChecks(unet: recipe, content: content)
-    try checks.report(noise: $noise.known.flatMap { $0 }, strength: strength, to: context)
+    let known = DenoiseChecks.Known(
+      channels: try recipe.config().inChannels, noise: $noise.known.flatMap { $0 },
+      strength: $strength.known, steps: $steps.known)
+    try DenoiseChecks(unet: recipe, content: content).report(known, to: context)
     try check($control.known ?? [], try run(recipe, content.shape))
     denoised = .predicted(content.shape)
   }
 
   private func check(_ controls: [ControlValue], _ run: ControlledRun) throws {
     for control in controls { try control.recipe.check(run) }
-    guard run.unet.imagePrompts.allSatisfy(\.masks.isEmpty) else {
-      throw NodeError("image prompts with masks do not know the parts of a picture", port: "unet")
-    }
-    try run.checkImagePrompts()
+    try run.checkImagePromptsOfParts()
   }
 
   private func run(_ recipe: UNetRecipe, _ shape: [Int]) throws -> ControlledRun {
@@ -127,15 +121,10 @@ struct MultiDiffusion: NodeType {
   private func makeInputs(isGuided: Bool) throws -> DenoiseInputs {
     let shape = latent.shape
     let checks = DenoiseChecks(unet: unet, content: latent.content)
-    let size = [Float(8 * shape[2]), Float(8 * shape[3])]
-    func condition(
-      _ encoding: ConditioningValue.Encoding, _ port: String
-    ) throws -> PromptCondition {
-      try checks.condition(encoding, sizes: size + [0, 0] + size, port: port)
-    }
     var inputs = DenoiseInputs(
-      start: checks.start, positive: try condition(positive.prompt, "positive"),
-      negative: isGuided ? try condition(negative?.prompt ?? positive.empty, "negative") : nil)
+      start: checks.start, positive: try checks.condition(positive.prompt, port: "positive"),
+      negative: isGuided
+        ? try checks.condition(negative?.prompt ?? positive.empty, port: "negative") : nil)
     inputs.noise = noise?.tensor
     if let mask = latent.paintMask {
       // At full strength nothing of the picture is below the noise.

@@ -52,7 +52,9 @@ struct UNetDenoise: NodeType {
 
   mutating func validate(_ context: ValidationContext) throws {
     guard let recipe = $unet.known else { return }
-    try checkSampling(recipe, context)
+    if let options = knownSamplerOptions, let steps = $steps.known {
+      try recipe.checkSampling(options, steps: steps, context)
+    }
     if let start = $guidanceStart.known, let end = $guidanceEnd.known, start >= end {
       context.report(
         NodeError(
@@ -60,19 +62,16 @@ struct UNetDenoise: NodeType {
           got: "\(end)", hint: "guidance: 1 turns it off"))
     }
     guard let content = $latent.known?.content else { return }
-    checkLatent(content, try recipe.config(), context)
-    if let noise = $noise.known.flatMap({ $0 }), noise.shape != content.shape {
-      context.report(
-        NodeError(
-          "the noise does not fit the latent", port: "noise", expected: "\(content.shape)",
-          got: "\(noise.shape)"))
-    }
+    let config = try recipe.config()
+    if let error = maskError($latent.known, config) { context.report(error) }
+    let known = DenoiseChecks.Known(
+      channels: config.outChannels, noise: $noise.known.flatMap { $0 }, strength: $strength.known,
+      steps: $steps.known)
+    try DenoiseChecks(unet: recipe, content: content).report(known, to: context)
     let run = ControlledRun(
       unet: recipe, latentShape: content.shape, isGuided: try isKnownGuided(recipe))
     for control in $control.known ?? [] { try control.recipe.check(run) }
     try run.checkImagePrompts()
-    // Finds an adapter for another model.
-    _ = try recipe.source()
     denoised = .predicted(content.shape)
   }
 
@@ -80,48 +79,6 @@ struct UNetDenoise: NodeType {
   private func isKnownGuided(_ recipe: UNetRecipe) throws -> Bool {
     let isTold = try recipe.config().timestepCondWidth != nil
     return !isTold && ($guidance.known ?? 0) > 1
-  }
-
-  private func checkSampling(_ recipe: UNetRecipe, _ context: ValidationContext) throws {
-    guard let options = knownSamplerOptions, let steps = $steps.known else { return }
-    do {
-      var sampler = try makeSampler(options, config: try recipe.schedulerConfig())
-      try sampler.setTimesteps(steps)
-    } catch let error as SamplerError {
-      context.report(NodeError(String(describing: error), port: "sampler"))
-    }
-  }
-
-  private func checkLatent(
-    _ content: TensorContent, _ config: UNetConfig, _ context: ValidationContext
-  ) {
-    let shape = content.shape
-    if shape[1] != config.outChannels {
-      context.report(
-        NodeError(
-          "the latent does not fit the denoiser", port: "latent",
-          expected: "\(config.outChannels) channels", got: "\(shape[1])"))
-    }
-    if let error = maskError($latent.known, config) { context.report(error) }
-    if case .zeros = content, let strength = $strength.known, strength < 1 {
-      context.report(
-        NodeError(
-          "there is no picture to start from", port: "strength", expected: "1",
-          got: String(strength), hint: "connect a VAEEncode to `latent`, or leave strength out"))
-    }
-    if let strength = $strength.known, let steps = $steps.known, strength > 0,
-      Int(Double(steps) * strength) == 0
-    {
-      context.report(
-        NodeError(
-          "not one step would run", port: "strength", expected: "at least \(1 / Double(steps))",
-          got: String(strength)))
-    }
-    for range in $unet.known?.ranges ?? [] {
-      if let warning = range.warning(width: shape[3] * 8, height: shape[2] * 8) {
-        context.warn(warning, port: "latent")
-      }
-    }
   }
 
   /// What is wrong with the mask channels of a denoiser made for inpainting.
@@ -182,20 +139,13 @@ struct UNetDenoise: NodeType {
     _ model: UNet2DConditionModel, _ run: ControlledRun, store: ModelStore
   ) throws -> DenoiseInputs {
     let shape = latent.shape
-    var start = DenoiseStart.noise(shape: shape)
-    if case .numbers(let tensor) = latent.content, latent.paintMask == nil || strength < 1 {
-      start = .latent(tensor)
-    }
-    let width = positive.prompt.embeddings.shape[2]
-    guard width == model.config.crossAttentionWidth else {
-      throw NodeError(
-        "the conditioning is of another model", port: "positive",
-        expected: "embeddings of width \(model.config.crossAttentionWidth)", got: "\(width)")
-    }
+    let checks = DenoiseChecks(unet: unet, content: latent.content)
     var inputs = DenoiseInputs(
-      start: start, positive: condition(positive.prompt, model.config),
+      start: checks.start, positive: try checks.condition(positive.prompt, port: "positive"),
       negative: run.isGuided
-        ? condition(negative?.prompt ?? positive.empty, model.config) : nil)
+        ? try checks.condition(negative?.prompt ?? positive.empty, port: "negative") : nil)
+    // At full strength nothing of the picture is below the noise.
+    if latent.paintMask != nil, strength == 1 { inputs.start = .noise(shape: shape) }
     inputs.noise = noise?.tensor
     if let error = maskError(latent, model.config) { throw error }
     if let mask = latent.paintMask {
@@ -219,18 +169,6 @@ struct UNetDenoise: NodeType {
     let batch = max(mask.shape[0], picture.shape[0])
     return Tensor.concatenate(
       [mask.repeated(sampleCount: batch), picture.repeated(sampleCount: batch)], axis: 1)
-  }
-
-  /// An encoding with the size conditions that SDXL wants: original size, crop and target size.
-  private func condition(
-    _ encoding: ConditioningValue.Encoding, _ config: UNetConfig
-  ) -> PromptCondition {
-    var condition = PromptCondition(embeddings: encoding.embeddings)
-    guard config.textTime != nil else { return condition }
-    condition.pooled = encoding.pooled
-    let (height, width) = (Float(latent.shape[2] * 8), Float(latent.shape[3] * 8))
-    condition.timeIDs = Tensor([height, width, 0, 0, height, width], shape: [1, 6])
-    return condition
   }
 
   private var options: DenoiseOptions {
