@@ -43,13 +43,31 @@ public struct T2IAdapterConfig: Sendable, Equatable {
     downscale = try reader.dimension("downscale_factor", default: 8)
     guard layers <= 64 else { throw reader.invalid("num_res_blocks", "over 64") }
     guard downscale <= 64 else { throw reader.invalid("downscale_factor", "over 64") }
+    guard channels.count <= 16 else { throw reader.invalid("channels", "over 16 levels") }
     guard kind != .light || channels.allSatisfy({ $0 % 4 == 0 }) else {
       throw reader.invalid("channels", "a light adapter needs multiples of 4")
     }
+    guard kind != .fullXL || channels.dropFirst(2).allSatisfy({ $0 == channels.dropFirst(2).first })
+    else { throw reader.invalid("channels", "this layout keeps the third level's width") }
   }
 
   /// Channels once the picture's blocks of pixels are folded into channels.
   var unshuffledChannels: Int { inChannels * downscale * downscale }
+}
+
+extension T2IAdapterConfig {
+  /// The features of every picture, finest first.
+  public var features: [AdapterFeature] {
+    let all = kind == .light ? channels + channels.suffix(1) : channels
+    var reduction = downscale
+    return all.enumerated().map { level, channels in
+      if halves(level) { reduction *= 2 }
+      return AdapterFeature(channels: channels, reduction: reduction)
+    }
+  }
+
+  /// Whether a level halves what it gets from the level before.
+  func halves(_ level: Int) -> Bool { kind == .fullXL ? level == 2 : level > 0 }
 }
 
 /// A small network that turns a control picture into features for the levels of a UNet, once per
@@ -78,7 +96,7 @@ public final class T2IAdapter: Sendable {
       levels = try (0..<(channels.count + 1)).map { level in
         try AdapterLevel(
           light: scope["body"][level], from: widths[level], to: widths[level + 1],
-          layers: config.layers, halves: level > 0)
+          layers: config.layers, halves: config.halves(level))
       }
     } else {
       convIn = try scope.convolution("conv_in", config.unshuffledChannels, channels[0])
@@ -88,7 +106,7 @@ public final class T2IAdapter: Sendable {
         return try AdapterLevel(
           full: scope["body"][level], from: channels[widens ? max(0, level - 1) : level],
           to: channels[level], layers: config.layers,
-          halves: config.kind == .full ? level > 0 : level == 2)
+          halves: config.halves(level))
       }
     }
     try weights.verifyAllUsed(except: { _ in false })

@@ -186,10 +186,13 @@ public final class UNet2DConditionModel: Sendable {
         skips[index] = skips[index].adding(residual)
       }
     }
-    var hidden = midBlock?(x, step) ?? x
-    // A feature beyond the levels belongs here where it fits; else it has no place, as in diffusers.
-    if let feature, feature.shape.dropFirst() == hidden.shape.dropFirst() {
-      hidden = hidden.adding(feature)
+    var hidden = x
+    if let midBlock {
+      hidden = midBlock(x, step)
+      // A feature beyond the levels belongs here where it fits; else it has no place, as in diffusers.
+      if let feature, feature.shape.dropFirst() == hidden.shape.dropFirst() {
+        hidden = hidden.adding(feature)
+      }
     }
     return hidden.adding(conditions.controlResiduals?.mid)
   }

@@ -20,9 +20,20 @@ struct T2IAdapterNode: NodeType {
 
   mutating func validate(_ context: ValidationContext) throws {
     guard let path = $path.known else { return }
+    _ = try adapter(path)
+  }
+
+  /// The adapter's folder and what its configuration says, checked.
+  private func adapter(_ path: InputPath) throws -> (ComponentFolder, T2IAdapterConfig) {
     let folder = try ComponentFolder(path: path.resolved)
-    _ = try T2IAdapterConfig(json: folder.config)
+    let config = try T2IAdapterConfig(json: folder.config)
+    guard config.inChannels == 1 || config.inChannels == 3 else {
+      throw NodeError(
+        "the T2I-Adapter does not look at pictures", port: "path", expected: "1 or 3 in_channels",
+        got: "\(config.inChannels) in \(folder.path)")
+    }
     try folder.source.checkReadable()
+    return (folder, config)
   }
 
   mutating func run(_ context: NodeContext) throws {
@@ -31,12 +42,11 @@ struct T2IAdapterNode: NodeType {
         "the window ends before it starts", port: "end", expected: "at least \(start)",
         got: String(end))
     }
-    let folder = try ComponentFolder(path: path.resolved)
-    try folder.source.checkReadable()
+    let (folder, config) = try adapter(path)
     control = ControlValue(
       recipe: T2IAdapterRecipe(
-        folder: folder, config: try T2IAdapterConfig(json: folder.config), image: image,
-        weight: Float(weight), window: ControlWindow(start: start, end: end)))
+        folder: folder, config: config, image: image, weight: Float(weight),
+        window: ControlWindow(start: start, end: end)))
   }
 }
 
@@ -48,7 +58,8 @@ struct T2IAdapterRecipe: ControlRecipe {
   let weight: Float
   let window: ControlWindow
 
-  var family: String? { config.kind == .fullXL ? "sdxl" : nil }
+  /// Whatever denoiser has places for its features.
+  var family: String? { nil }
   var byteCount: Int { image.byteCount }
   var path: String { folder.path }
   var identity: String { "t2iadapter\n\(path)" }
@@ -58,22 +69,33 @@ struct T2IAdapterRecipe: ControlRecipe {
   func check(_ run: ControlledRun) throws { try check(run, pictures: [run.pictureSize]) }
 
   func check(_ run: ControlledRun, pictures: [PixelSize]) throws {
-    let levels = try run.unet.config().levels.map(\.channels)
-    guard config.channels.starts(with: levels.prefix(config.channels.count)) else {
-      throw NodeError(
-        "the T2I-Adapter is for another denoiser", port: "control",
-        expected: "features of \(levels) channels", got: "\(config.channels) in \(folder.path)")
-    }
+    try checkFeatures(run.unet)
     try image.checkControl(run, pictures)
-    try checkSides(image.shape)
+    try checkSides(image.shape, run.unet)
   }
 
-  private func checkSides(_ shape: [Int]) throws {
-    guard shape[2] % config.downscale == 0, shape[3] % config.downscale == 0 else {
+  /// Refuses a denoiser that has no place for one of the features.
+  private func checkFeatures(_ unet: UNetRecipe) throws {
+    let places = try unet.config().adapterPlaces(latentReduction: 8)
+    guard !places.starts(with: config.features) else { return }
+    throw NodeError(
+      "the T2I-Adapter is for another denoiser", port: "control",
+      expected: "features, or the first of them, of \(places.list)",
+      got: "\(config.features.list) in \(folder.path)")
+  }
+
+  /// Refuses a size at which the features would not have the sizes of their places.
+  private func checkSides(_ shape: [Int], _ unet: UNetRecipe) throws {
+    var multiple = config.downscale
+    // Without padding on all sides a denoiser rounds down where features round up.
+    if try unet.config().downsamplePadding == 0 {
+      multiple = max(multiple, config.features.last?.reduction ?? 1)
+    }
+    guard shape[2] % multiple == 0, shape[3] % multiple == 0 else {
       throw NodeError(
         "the size does not fit the T2I-Adapter", port: "control",
-        expected: "sides that are multiples of \(config.downscale)",
-        got: "\(shape[3])x\(shape[2])")
+        expected: "sides that are multiples of \(multiple)",
+        got: "\(shape[3])x\(shape[2]) for \(folder.path)")
     }
   }
 
@@ -87,7 +109,7 @@ struct T2IAdapterRecipe: ControlRecipe {
   ) throws -> PictureControl {
     let model = try model(store)
     return PictureControl(picture: image.control(at: size)) { part in
-      try checkSides(part.shape)
+      try checkSides(part.shape, run.unet)
       return control(model, part)
     }
   }
@@ -100,8 +122,10 @@ struct T2IAdapterRecipe: ControlRecipe {
   }
 
   private func control(_ model: T2IAdapter, _ picture: Tensor) -> any DenoiseControl {
-    // Adapters for sketches and edges look at one channel.
-    let seen = config.inChannels == 1 ? picture.slice(axis: 1, 0..<1) : picture
+    // Adapters for sketches and edges look at the brightness alone.
+    let seen =
+      config.inChannels == 1
+      ? PixelImage.tensor(PixelImage.pictures(picture).map { $0.luminance() }) : picture
     return T2IAdapterControl(features: model(seen).map { $0 * weight }, window: window)
   }
 }
@@ -118,6 +142,17 @@ private struct T2IAdapterControl: DenoiseControl {
       conditions.adapterFeatures = own
       return
     }
-    conditions.adapterFeatures = zip(conditions.adapterFeatures, own).map { $0 + $1 }
+    // Adapters of fewer levels leave the others' last features as they are.
+    let (longer, shorter) =
+      own.count > conditions.adapterFeatures.count
+      ? (own, conditions.adapterFeatures) : (conditions.adapterFeatures, own)
+    conditions.adapterFeatures = longer.enumerated().map { level, feature in
+      level < shorter.count ? feature + shorter[level] : feature
+    }
   }
+}
+
+extension [AdapterFeature] {
+  /// For messages: "320 at 1/8, 640 at 1/16 channels".
+  fileprivate var list: String { map(\.description).joined(separator: ", ") + " channels" }
 }

@@ -62,14 +62,44 @@ import Testing
     #expect(try error([first], "two_controls") > 10 * tolerance)
   }
 
-  @Test func aT2IAdapterEqualsDiffusers() throws {
+  private func t2iAdapter(
+    _ path: InputPath = TinyModel.path("t2i-adapter"), weight: Double = 0.9
+  ) throws -> ControlValue {
     var node = T2IAdapterNode()
-    node.path = TinyModel.path("t2i-adapter")
+    node.path = path
     node.image = picture
-    node.weight = 0.9
+    node.weight = weight
     try node.run(model.context)
-    #expect(try error([node.control], "adapter") < tolerance)
+    return node.control
+  }
+
+  @Test func aT2IAdapterEqualsDiffusers() throws {
+    #expect(try error([t2iAdapter()], "adapter") < tolerance)
     #expect(try error([], "adapter") > 10 * tolerance)
+  }
+
+  /// A second one of fewer levels leaves the first one's other features as they are.
+  @Test func t2iAdaptersAddUpWhateverTheirLevels() throws {
+    let halves = try [0.45, 0.45].map { try t2iAdapter(weight: $0) }
+    #expect(try error(halves, "adapter") < tolerance)
+    let none = try t2iAdapter(TinyModel.path("../t2i-one-level"), weight: 0)
+    for both in [[try t2iAdapter(), none], [none, try t2iAdapter()]] {
+      #expect(try error(both, "adapter") < tolerance)
+    }
+  }
+
+  @Test func aT2IAdapterWithoutPlacesIsFoundBeforeTheRun() throws {
+    var denoise = try model.denoise(width: 96, height: 64, seed: 3)
+    denoise.control = [try t2iAdapter(TinyModel.path("../sdxl-adapters/t2i-adapter"))]
+    let loads = model.store.loadCount
+    let error = #expect(throws: NodeError.self) {
+      try denoise.validate(ValidationContext(nodeID: "node"))
+    }
+    let text = "\(try #require(error))"
+    #expect(error?.port == "control" && text.contains("sdxl-adapters/t2i-adapter"))
+    #expect(text.contains("32 at 1/16, 64 at 1/16, 64 at 1/32, 64 at 1/32 channels"))
+    #expect(text.contains("16 at 1/8, 32 at 1/16, 32 at 1/16 channels"))
+    #expect(model.store.loadCount == loads)
   }
 
   @Test func aPictureOfAnotherSizeIsFoundBeforeTheRun() throws {
