@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 from evaluate import held_out_scenes
+from holes import mask_of, spoiled
 from render import render
 from scenes import Scene
 from vision import REFERENCE
@@ -34,6 +35,9 @@ def model_nodes(args) -> tuple[dict, str, str]:
     """Nodes up to the adapted model, and the ports of its UNet and text encoder."""
     nodes = {"base": {"type": "CheckpointLoad", "path": absolute(args.model)}}
     unet, encoder = "$base.unet", "$base.text_encoder"
+    if args.inpaint:
+        nodes["painter"] = {"type": "CheckpointLoad", "path": absolute(args.inpaint)}
+        unet = "$painter.unet"
     if args.style:
         nodes["style"] = {"type": "LoRALoad", "unet": unet, "text_encoder": encoder,
                           "path": absolute(args.style)}
@@ -47,19 +51,36 @@ def model_nodes(args) -> tuple[dict, str, str]:
     return nodes, unet, encoder
 
 
+def hole_nodes(tag: str, args) -> dict:
+    """Nodes that open a hole in a source; a UNet of nine channels sees the rest of the picture."""
+    config = json.loads((Path(args.inpaint) / "unet" / "config.json").read_text(encoding="utf-8"))
+    seen = {"vae": "$base.vae", "image": f"$source_{tag}.image"}
+    return {
+        f"mask_{tag}": {"type": "ImageLoad", "path": f"mask_{tag}.png"},
+        f"encoded_{tag}": {"type": "VAEEncode"} | seen,
+        f"hole_{tag}": {"type": "InpaintLatent", "latent": f"$encoded_{tag}",
+                        "mask": f"$mask_{tag}.mask"} | (seen if config["in_channels"] == 9 else {})}
+
+
 def picture_nodes(i: int, caption: str, ports: tuple[str, str], args) -> dict:
     """The chain of nodes that draws one caption, or follows one reference picture."""
     (unet, encoder), tag, nodes = ports, f"{i:04}", {}
     denoise = {"type": "UNetDenoise", "positive": f"$text_{tag}", "negative": "$avoid",
                "latent": "$start", "sampler": args.sampler, "steps": args.steps,
                "guidance": args.guidance, "seed": i}
-    if args.control or args.ip:
+    if args.control or args.t2i or args.ip or args.inpaint:
         nodes[f"source_{tag}"] = {"type": "ImageLoad", "path": f"source_{tag}.png"}
-    if args.control:
+    guides = [(kind, path) for kind, path in (("ControlNet", args.control), ("T2IAdapter", args.t2i))
+              if path]
+    if guides:
         nodes[f"edges_{tag}"] = {"type": "Canny", "image": f"$source_{tag}.image"}
-        nodes[f"guide_{tag}"] = {"type": "ControlNet", "path": absolute(args.control),
-                                 "image": f"$edges_{tag}.image"}
-        denoise["control"] = [f"$guide_{tag}"]
+        denoise["control"] = [f"$guide_{kind}_{tag}" for kind, _ in guides]
+    for kind, path in guides:
+        nodes[f"guide_{kind}_{tag}"] = {"type": kind, "path": absolute(path),
+                                        "image": f"$edges_{tag}.image"}
+    if args.inpaint:
+        nodes |= hole_nodes(tag, args)
+        denoise["latent"] = f"$hole_{tag}"
     if args.ip:
         nodes[f"like_{tag}"] = {
             "type": "IPAdapter", "unet": unet, "image": f"$source_{tag}.image",
@@ -84,17 +105,26 @@ def make_graph(captions: list[str], args) -> dict:
     return {"version": 1, "name": "evaluation", "nodes": nodes, "outputs": outputs}
 
 
-def write_sources(out: Path, scenes: list[Scene], size: str) -> None:
-    """The pictures that a ControlNet's edges or an IP-Adapter's embedding are taken from."""
+def save(values: np.ndarray, path: Path) -> None:
+    """Writes values in [0, 1] as a picture."""
+    Image.fromarray((values * 255 + 0.5).astype(np.uint8)).save(path)
+
+
+def write_sources(out: Path, scenes: list[Scene], args) -> None:
+    """What edges or an embedding are taken from; or pictures with a hole, and the masks."""
+    size = REFERENCE if args.ip else args.size
     width, height = (int(v) for v in size.split("x"))
     for i, scene in enumerate(scenes):
-        picture = (render(scene, width, height) * 255 + 0.5).astype(np.uint8)
-        Image.fromarray(picture).save(out / f"source_{i:04}.png")
+        shown = spoiled(i, scene) if args.inpaint else scene
+        save(render(shown, width, height), out / f"source_{i:04}.png")
+        if args.inpaint:
+            save(mask_of(scene, width, height), out / f"mask_{i:04}.png")
 
 
 def settings(args) -> dict:
     """What the figures' head says of these pictures."""
-    adapters = {name: getattr(args, name) for name in ("lcm", "resadapter", "style", "control", "ip")}
+    names = ("lcm", "resadapter", "style", "control", "t2i", "ip", "inpaint")
+    adapters = {name: getattr(args, name) for name in names}
     named = [Path(path).name for path in adapters.values() if path]
     return {"by": "resgraph", "size": args.size, "sampler": args.sampler, "steps": args.steps,
             "guidance": args.guidance, "adapters": named}
@@ -110,6 +140,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lcm", help="folder of an LCM-LoRA")
     parser.add_argument("--style", help="file of a LoRA")
     parser.add_argument("--control", help="folder of a ControlNet; edges of the scene are given")
+    parser.add_argument("--t2i", help="folder of a T2I-Adapter; edges of the scene are given")
+    parser.add_argument("--inpaint", help="folder of a checkpoint that fills a hole in the scene: "
+                        "its UNet has nine channels, or four and blends")
     parser.add_argument("--ip", help="folder of an IP-Adapter; the scene is given and no caption")
     parser.add_argument("--out", required=True)
     parser.add_argument("--count", type=int, default=500)
@@ -127,8 +160,8 @@ def main() -> None:
     pairs, out = held_out_scenes(args.count), Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     captions = [text for _, text in pairs]
-    if args.control or args.ip:
-        write_sources(out, [scene for scene, _ in pairs], args.size if args.control else REFERENCE)
+    if args.control or args.t2i or args.ip or args.inpaint:
+        write_sources(out, [scene for scene, _ in pairs], args)
     graph = out / "graph.json"
     graph.write_text(json.dumps(make_graph(captions, args)), encoding="utf-8")
     subprocess.run([args.engine, "run", str(graph), "-o", str(out), "--progress", "none",

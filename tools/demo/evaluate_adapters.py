@@ -1,4 +1,4 @@
-"""What the adapters do: ControlNet, IP-Adapter and style LoRA on held-out scenes.
+"""What the adapters do: ControlNet, T2I-Adapter, IP-Adapter, style LoRA, inpainting; held-out scenes.
 
 Judges pictures that draw.py has drawn with resgraph:
 
@@ -11,9 +11,10 @@ or draws them with diffusers:
     python tools/demo/evaluate_adapters.py style --model models/demo \\
         --adapter models/demo/style-ember/ember.safetensors
 
-One JSON line each: for `control` the mean overlap of the picture's silhouette with that of the scene
+One JSON line each: for `control` and `t2i` the mean overlap of the picture's silhouette with that of the scene
 the edges came from; for `ip` the share that repeats the reference's shapes and colours under an
-empty prompt; for `style` the share in style with the right shapes.
+empty prompt; for `style` the share in style with the right shapes; for `inpaint` (resgraph only) the
+captions' figures and how much of the rest of the picture changed.
 """
 from __future__ import annotations
 
@@ -28,6 +29,7 @@ from PIL import Image
 from ember import ember_right
 from evaluate import (SAMPLERS, held_out_scenes, judge_all, load_folder, make_sampler,
                       save_pictures)
+from holes import kept, spoiled
 from judge import verdict
 from reader import read, silhouette
 from render import render
@@ -65,7 +67,20 @@ def judge_style(scenes, pictures) -> dict:
     return {"pictures": len(scenes), "styled": styled, "right": right}
 
 
-JUDGES = {"control": judge_control, "ip": judge_ip, "style": judge_style}
+def judge_inpaint(scenes, pictures) -> dict:
+    """The captions' figures, and the mean change in levels outside the hole and its rim."""
+    changes = []
+    for number, ((scene, _), picture) in enumerate(zip(scenes, pictures)):
+        height, width, _ = picture.shape
+        given = (render(spoiled(number, scene), width, height) * 255 + 0.5).astype(np.uint8)
+        rest = kept(scene, width, height)
+        changes.append(np.abs(picture[rest].astype(float) - given[rest]).mean())
+    return judge_all([text for _, text in scenes], pictures) | {
+        "change": round(float(np.mean(changes)), 2)}
+
+
+JUDGES = {"control": judge_control, "t2i": judge_control, "ip": judge_ip, "style": judge_style,
+          "inpaint": judge_inpaint}
 
 
 def pipeline(args, kind, **parts):
@@ -90,18 +105,32 @@ def call(pipe, args, prompts, seeds, **more) -> list[np.ndarray]:
                      guidance_scale=args.guidance, generator=seeds, output_type="np", **more).images)
 
 
-def draw_control(args, scenes) -> list[np.ndarray]:
-    """Pictures with the caption and the scene's edges given."""
-    from diffusers import ControlNetModel, StableDiffusionControlNetPipeline
-    control = ControlNetModel.from_pretrained(args.adapter, torch_dtype=torch.float32)
-    pipe = pipeline(args, StableDiffusionControlNetPipeline, controlnet=control)
+def draw_along_edges(args, scenes, pipe, mode: str) -> list[np.ndarray]:
+    """Pictures with the caption and the scene's edges given, as pictures of that mode."""
     width, height = (int(v) for v in args.size.split("x"))
     pictures = []
     for part, seeds in batches(args, scenes):
-        sources = [render(scene, width, height) for scene, _ in part]
-        edges = [Image.fromarray(np.repeat(canny(s)[..., None], 3, axis=-1)) for s in sources]
+        edges = [Image.fromarray(canny(render(scene, width, height))).convert(mode)
+                 for scene, _ in part]
         pictures += call(pipe, args, [text for _, text in part], seeds, image=edges)
     return pictures
+
+
+def draw_control(args, scenes) -> list[np.ndarray]:
+    """Pictures along edges by a ControlNet."""
+    from diffusers import ControlNetModel, StableDiffusionControlNetPipeline
+    control = ControlNetModel.from_pretrained(args.adapter, torch_dtype=torch.float32)
+    pipe = pipeline(args, StableDiffusionControlNetPipeline, controlnet=control)
+    return draw_along_edges(args, scenes, pipe, "RGB")
+
+
+def draw_t2i(args, scenes) -> list[np.ndarray]:
+    """Pictures along edges by a T2I-Adapter, one at a time: the pipeline takes no list of pictures."""
+    from diffusers import StableDiffusionAdapterPipeline, T2IAdapter
+    args.batch = 1
+    adapter = T2IAdapter.from_pretrained(args.adapter, torch_dtype=torch.float32)
+    pipe = pipeline(args, StableDiffusionAdapterPipeline, adapter=adapter)
+    return draw_along_edges(args, scenes, pipe, "L")
 
 
 def reference(scene) -> Image.Image:
@@ -137,7 +166,7 @@ def draw_style(args, scenes) -> list[np.ndarray]:
     return pictures
 
 
-DRAWERS = {"control": draw_control, "ip": draw_ip, "style": draw_style}
+DRAWERS = {"control": draw_control, "t2i": draw_t2i, "ip": draw_ip, "style": draw_style}
 
 
 def arguments() -> argparse.Namespace:
@@ -158,8 +187,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--save", help="also write the pictures to this folder")
     args = parser.parse_args()
-    if not args.pictures and not (args.model and args.adapter):
-        parser.error("give --pictures, or --model and --adapter")
+    if not args.pictures and not (args.model and args.adapter and args.mode in DRAWERS):
+        parser.error("give --pictures, or --model and --adapter (not for inpaint)")
     return args
 
 

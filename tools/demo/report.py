@@ -22,9 +22,14 @@ DRAW = (("size", "size"), ("sampler", "sampler"), ("steps", "steps"), ("guidance
         ("one object", "right_1"), ("two objects", "right_2"), ("count right", "count"),
         ("shapes and colours", "kinds"), ("drawn by", "by"))
 MADE = (("size", "size"), ("sampler", "sampler"), ("steps", "steps"), ("pictures", "pictures"))
+ALONG_EDGES = (("mean IoU", "iou"), ("IoU above 0.8", "iou_above_0.8"), ("caption right", "right"))
 ADAPTERS = {
-    "control": ("ControlNet (Canny edges and caption)", (
-        ("mean IoU", "iou"), ("IoU above 0.8", "iou_above_0.8"), ("caption right", "right"))),
+    "control": ("ControlNet (Canny edges and caption)", ALONG_EDGES),
+    "t2i": ("T2I-Adapter (Canny edges and caption)", ALONG_EDGES),
+    "inpaint": ("Inpainting (a hole where another object was; 4 channels are blended)", (
+        ("UNet", "adapters"), ("right", "right"), ("one object", "right_1"),
+        ("two objects", "right_2"), ("shapes and colours", "kinds"),
+        ("mean change outside, levels", "change"))),
     "ip": ("IP-Adapter (reference picture, empty prompt)", (
         ("shapes and colours repeated", "kinds"), ("one object", "kinds_1"),
         ("two objects", "kinds_2"), ("shapes", "shapes"), ("colours", "colours"),

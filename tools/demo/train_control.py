@@ -13,13 +13,12 @@ import cv2
 import numpy as np
 import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
-from transformers import CLIPTextModel
 
 from latents import NATIVE, shard_scenes
 from render import render
-from text import load_tokenizer, token_ids
-from train_unet import drop_captions, noise_schedule, spread_timesteps, weighted_loss
-from training import Run, setup
+from text import token_ids
+from train_unet import drop_captions, noise_schedule, noised, weighted_loss
+from training import Run, adapter_parser, load_base, setup
 
 
 def canny(picture: np.ndarray) -> np.ndarray:
@@ -70,44 +69,29 @@ def build_control(unet: UNet2DConditionModel) -> ControlNetModel:
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("--model", "--latents", "--state", "--out"):
-        parser.add_argument(name, required=True)
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--batch", type=int, default=24)
-    parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--shards", type=int, default=12)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=1)
-    return parser.parse_args()
+    return adapter_parser(__doc__, ("--model", "--latents", "--state", "--out"), steps=1500,
+                          batch=24, rate=1e-3, shards=12).parse_args()
 
 
 def main() -> None:
     """Trains (or goes on), then writes the averaged ControlNet in half precision."""
     args = arguments()
     setup(args.threads, args.seed)
-    tokenizer = load_tokenizer(args.model + "/tokenizer")
-    encoder = CLIPTextModel.from_pretrained(args.model + "/text_encoder").float().eval()
-    unet = UNet2DConditionModel.from_pretrained(args.model, subfolder="unet").float().to(
-        memory_format=torch.channels_last).requires_grad_(False)
-    control, schedule, data = build_control(unet), noise_schedule(), Edges(args.latents)
+    base, schedule, data = load_base(args.model), noise_schedule(), Edges(args.latents)
+    control = build_control(base.unet)
     run = Run(args.state, {"control": control}, control.parameters(), args.steps, args.rate,
               decay=0.99, warmup=50)
-    generator = torch.Generator().manual_seed(args.seed * 7919 + run.step)
-    empty = token_ids(tokenizer, [""])
+    generator = run.generator(args.seed)
+    empty = token_ids(base.tokenizer, [""])
     while run.step < args.steps:
         latents, ids, edges = data.batch(args.batch, generator, args.shards)
         ids = drop_captions(ids, empty, 0.3, generator)
-        noise = torch.randn(latents.shape, generator=generator)
-        times = spread_timesteps(args.batch, generator)
-        noisy = schedule.add_noise(latents, noise, times).contiguous(
-            memory_format=torch.channels_last)
+        noise, times, noisy = noised(schedule, latents, generator)
         with torch.no_grad():
-            text = encoder(ids).last_hidden_state
+            text = base.encoder(ids).last_hidden_state
         down, middle = control(noisy, times, text, controlnet_cond=edges, return_dict=False)
-        guess = unet(noisy, times, text, down_block_additional_residuals=down,
-                     mid_block_additional_residual=middle).sample
+        guess = base.unet(noisy, times, text, down_block_additional_residuals=down,
+                          mid_block_additional_residual=middle).sample
         run.advance(weighted_loss(guess, noise, schedule.alphas_cumprod[times]))
         if run.step % 50 == 0:
             run.report()

@@ -11,14 +11,12 @@ from __future__ import annotations
 import argparse
 
 import torch
-from diffusers import UNet2DConditionModel
-from transformers import CLIPTextModel
 
 from latents import Shards
 from lora import LCM_TARGETS, Lora, save_kohya
-from text import load_tokenizer, token_ids
+from text import token_ids
 from train_unet import noise_schedule
-from training import Run, setup
+from training import Run, adapter_parser, load_base, setup
 
 GRID, SCALING, SIGMA = 50, 10.0, 0.5
 SIGNALS = noise_schedule().alphas_cumprod
@@ -78,36 +76,23 @@ def huber(a: torch.Tensor, b: torch.Tensor, c: float = 0.03) -> torch.Tensor:
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("--model", "--latents", "--state", "--out"):
-        parser.add_argument(name, required=True)
-    parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--batch", type=int, default=24)
-    parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--rank", type=int, default=32)
-    parser.add_argument("--skip", type=int, default=3)
-    parser.add_argument("--guidance", type=float, default=4.0)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=1)
-    return parser.parse_args()
+    return adapter_parser(__doc__, ("--model", "--latents", "--state", "--out"), steps=1000, batch=24,
+                          rate=1e-3, rank=32, skip=3, guidance=4.0).parse_args()
 
 
 def main() -> None:
     """Distils (or goes on), then writes the averaged LoRA."""
     args = arguments()
     setup(args.threads, args.seed)
-    tokenizer = load_tokenizer(args.model + "/tokenizer")
-    encoder = CLIPTextModel.from_pretrained(args.model + "/text_encoder").float().eval()
-    unet = UNet2DConditionModel.from_pretrained(args.model, subfolder="unet").float().to(
-        memory_format=torch.channels_last)
+    base = load_base(args.model)
+    encoder, unet = base.encoder, base.unet
     lora, data = Lora(unet, LCM_TARGETS, args.rank, args.rank), Shards(args.latents)
     run = Run(args.state, {"lora": lora.module}, lora.module.parameters(), args.steps, args.rate,
               decay=0.98, warmup=30)
     slow = Slow(run.parameters)
-    generator = torch.Generator().manual_seed(args.seed * 7919 + run.step)
+    generator = run.generator(args.seed)
     with torch.no_grad():
-        empty = encoder(token_ids(tokenizer, [""])).last_hidden_state.expand(args.batch, -1, -1)
+        empty = encoder(token_ids(base.tokenizer, [""])).last_hidden_state.expand(args.batch, -1, -1)
     while run.step < args.steps:
         latents, ids = data.batch(args.batch, 0.7, generator)
         index = torch.randint(0, GRID, (args.batch,), generator=generator)

@@ -16,15 +16,14 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import save_file
 from torch import nn
-from transformers import CLIPTextModel
 
 from latents import encode
 from lora import Lora, save_kohya
 from render import render
 from scenes import sample_scene
-from text import load_tokenizer, token_ids
-from train_unet import drop_captions, noise_schedule, spread_timesteps, weighted_loss
-from training import Run, setup
+from text import token_ids
+from train_unet import drop_captions, noise_schedule, noised, weighted_loss
+from training import Run, adapter_parser, load_base, setup
 
 TARGETS = ("downsamplers.0.conv", "upsamplers.0.conv")
 # Width and height in pixels, and how often a size is drawn: far from the native 128 more often.
@@ -70,52 +69,38 @@ def make_pools(folder: str, tokenizer, count: int, seed: int) -> dict:
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("--model", "--state", "--out"):
-        parser.add_argument(name, required=True)
-    parser.add_argument("--steps", type=int, default=700)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--rank", type=int, default=16)
-    parser.add_argument("--alpha", type=float, default=8.0)
-    parser.add_argument("--pictures", type=int, default=640)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=1)
-    return parser.parse_args()
+    return adapter_parser(__doc__, ("--model", "--state", "--out"), steps=700, rate=2e-3,
+                          rank=16, alpha=8.0, pictures=640).parse_args()
 
 
 def main() -> None:
     """Trains (or goes on), then writes the averaged adapter."""
     args = arguments()
     setup(args.threads, args.seed)
-    tokenizer = load_tokenizer(args.model + "/tokenizer")
-    encoder = CLIPTextModel.from_pretrained(args.model + "/text_encoder").float().eval()
     # Not channels-last: torch's gradient of GroupNorm's weights crashes there on some sizes.
-    unet = UNet2DConditionModel.from_pretrained(args.model, subfolder="unet").float()
-    lora = Lora(unet, TARGETS, args.rank, args.alpha)
-    norms = resnet_norms(unet)
+    base = load_base(args.model, torch.contiguous_format)
+    lora = Lora(base.unet, TARGETS, args.rank, args.alpha)
+    norms = resnet_norms(base.unet)
     kept = Norms(norms)
     cache = Path(args.state).with_suffix(".pools")
     if not cache.exists():
-        torch.save(make_pools(args.model, tokenizer, args.pictures, args.seed + 900), cache)
+        torch.save(make_pools(args.model, base.tokenizer, args.pictures, args.seed + 900), cache)
     pools = torch.load(cache, weights_only=True)
     run = Run(args.state, {"lora": lora.module, "norms": kept},
               [*lora.module.parameters(), *norms.values()], args.steps, args.rate,
               decay=0.98, warmup=30)
-    generator = torch.Generator().manual_seed(args.seed * 7919 + run.step)
+    generator = run.generator(args.seed)
     rng = random.Random(args.seed * 104729 + run.step)
-    schedule, empty = noise_schedule(), token_ids(tokenizer, [""])
+    schedule, empty = noise_schedule(), token_ids(base.tokenizer, [""])
     while run.step < args.steps:
         size = rng.choices(list(SIZES), weights=list(SIZES.values()))[0]
         batch = max(4, min(LARGEST_BATCH, PIXELS // (size[0] * size[1])))
         latents, ids = pools[size]
         rows = torch.randint(len(ids), (batch,), generator=generator)
-        noise = torch.randn(latents[rows].shape, generator=generator)
-        times = spread_timesteps(batch, generator)
-        noisy = schedule.add_noise(latents[rows], noise, times).contiguous()
+        noise, times, noisy = noised(schedule, latents[rows], generator, torch.contiguous_format)
         with torch.no_grad():
-            text = encoder(drop_captions(ids[rows], empty, 0.1, generator)).last_hidden_state
-        guess = unet(noisy, times, text).sample
+            text = base.encoder(drop_captions(ids[rows], empty, 0.1, generator)).last_hidden_state
+        guess = base.unet(noisy, times, text).sample
         run.advance(weighted_loss(guess, noise, schedule.alphas_cumprod[times]))
         if run.step % 25 == 0:
             run.report()

@@ -41,6 +41,14 @@ def spread_timesteps(count: int, generator: torch.Generator) -> torch.Tensor:
     return (places / count * 1000).long().clamp(0, 999)
 
 
+def noised(schedule: DDPMScheduler, latents: torch.Tensor, generator: torch.Generator,
+           layout: torch.memory_format = torch.channels_last):
+    """Noise, evenly spread times, and the latents with that noise at those times."""
+    noise = torch.randn(latents.shape, generator=generator)
+    times = spread_timesteps(len(latents), generator)
+    return noise, times, schedule.add_noise(latents, noise, times).contiguous(memory_format=layout)
+
+
 def weighted_loss(guess: torch.Tensor, noise: torch.Tensor, signal: torch.Tensor,
                   gamma: float = 5.0, floor: float = 0.08) -> torch.Tensor:
     """Mean squared error of epsilon under min-SNR weights; `signal` is alpha-bar per picture.
@@ -79,14 +87,12 @@ def main() -> None:
     schedule, data = noise_schedule(), Shards(args.latents)
     run = Run(args.state, {"unet": unet}, unet.parameters(), args.steps, args.rate,
               decay=0.998, weight_decay=0.01, warmup=200)
-    generator = torch.Generator().manual_seed(args.seed * 7919 + run.step)
+    generator = run.generator(args.seed)
     empty = token_ids(tokenizer, [""])
     while run.step < args.steps:
         latents, ids = data.batch(args.batch, 0.2 if run.step < args.alone else 0.7, generator)
         ids = drop_captions(ids, empty, 0.1, generator)
-        noise = torch.randn(latents.shape, generator=generator).to(memory_format=torch.channels_last)
-        times = spread_timesteps(args.batch, generator)
-        noisy = schedule.add_noise(latents, noise, times)
+        noise, times, noisy = noised(schedule, latents, generator)
         with torch.no_grad():
             text = encoder(ids).last_hidden_state
         guess = unet(noisy, times, text).sample

@@ -1,13 +1,21 @@
-"""What every training script shares: resumable state, schedule, moving average, the log."""
+"""What every training script shares: resumable state, schedule, moving average, the log; and what
+the scripts that train an adapter share: the command line and the finished model.
+"""
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from diffusers import UNet2DConditionModel
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from text import load_tokenizer
 
 
 def learning_rate(step: int, total: int, peak: float, warmup: int = 100, floor: float = 0.02) -> float:
@@ -70,6 +78,10 @@ class Run:
         """Seconds of training so far, earlier sessions included."""
         return self.seconds + time.time() - self.started
 
+    def generator(self, seed: int) -> torch.Generator:
+        """Random numbers that follow from the seed and the step at which this session begins."""
+        return torch.Generator().manual_seed(seed * 7919 + self.step)
+
     def save(self) -> None:
         """Writes the whole state; a stop in between leaves the earlier file whole."""
         state = {name: module.state_dict() for name, module in self.modules.items()}
@@ -104,3 +116,33 @@ def setup(threads: int, seed: int) -> None:
     """Fixes the seed and the number of threads."""
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
+
+
+def adapter_parser(text: str, paths: tuple[str, ...], **defaults) -> argparse.ArgumentParser:
+    """The options of a script that trains an adapter: required paths, then numbers with defaults.
+
+    Every default becomes an option of its own type; threads and seed are always there.
+    """
+    parser = argparse.ArgumentParser(description=text,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in paths:
+        parser.add_argument(name, required=True)
+    for name, value in (defaults | {"threads": 1, "seed": 1}).items():
+        parser.add_argument("--" + name, type=type(value), default=value)
+    return parser
+
+
+@dataclass(frozen=True)
+class Base:
+    """A finished model that an adapter is trained on."""
+    tokenizer: CLIPTokenizer
+    encoder: CLIPTextModel
+    unet: UNet2DConditionModel
+
+
+def load_base(folder: str, layout: torch.memory_format = torch.channels_last) -> Base:
+    """The model in `folder` in single precision, text encoder and UNet frozen."""
+    encoder = CLIPTextModel.from_pretrained(folder + "/text_encoder").float().eval()
+    unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet").float()
+    return Base(load_tokenizer(folder + "/tokenizer"), encoder.requires_grad_(False),
+                unet.to(memory_format=layout).requires_grad_(False))
