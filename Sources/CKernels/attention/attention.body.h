@@ -1,25 +1,49 @@
-// Attention without the score matrix: keys go by in blocks, each row keeps its running maximum, sum and output
-// (online softmax). A strip of rows by one block of keys stays in the first-level cache.
+// Attention without the score matrix: keys go by in blocks, each query keeps its running maximum, sum and output
+// (online softmax). Queries lie across the lanes, so that every step of the softmax is a vertical one and a head needs
+// no padding: scores are [key][query] and the output is [head_size][query] until it is stored. A tile of CK_PANEL
+// queries by one block of keys stays in the first-level cache.
 //
-// Packed keys: [panel][head_size][CK_PANEL keys]; packed values: [panel][key][1 to 3 vectors].
+// Packed keys: [block][block of depth][row][CK_LDA], where a row holds as many keys as fit, each `block_rows` after the
+// one before. Packed values: [span of KEY_SPAN keys][head_size][CK_LDA].
 #include "../internal/math.h"
 #include "../internal/micro.h"
 #include "../internal/panels.h"
+#include "../internal/squares.h"
 
-/// Rows of scores computed together, and the same in whole vectors.
-#define STRIP_ROWS (2 * CK_ROWS_2 <= 14 ? 2 * CK_ROWS_2 : CK_ROWS_2)
-#define STRIP_LANES ((STRIP_ROWS + CK_LANES - 1) / CK_LANES * CK_LANES)
+/// Keys whose scores are computed together: eight full strips of the tallest micro-kernel.
+#define KEY_BLOCK 112
+/// Keys that share a row of packed values: whole blocks.
+#define KEY_SPAN (CK_LDA / KEY_BLOCK * KEY_BLOCK)
 #define LOWEST -3.0e38f
 
-CK_INLINE long value_vectors(long head_size) { return (head_size + CK_LANES - 1) / CK_LANES; }
-CK_INLINE int value_panel(long vectors_left) { return vectors_left == 3 ? 3 : vectors_left >= 2 ? 2 : 1; }
+/// Keys that share a row of packed keys: a power of two, so that every row of a whole block is filled.
+CK_INLINE long keys_per_row(long head_size) {
+  long keys = 1;
+  while (keys < 8 && 2 * keys * head_size <= CK_LDA) keys *= 2;
+  return keys;
+}
+CK_INLINE long block_rows(long head_size) { return KEY_BLOCK / keys_per_row(head_size); }
+CK_INLINE long key_block_floats(long head_size) { return depth_blocks(head_size) * block_rows(head_size) * CK_LDA; }
 CK_INLINE long packed_key_floats(long key_count, long head_size) {
-  return ck_round_up(key_count, CK_PANEL) * head_size;
+  return (key_count + KEY_BLOCK - 1) / KEY_BLOCK * key_block_floats(head_size);
 }
 
 size_t CK_NAME(ck_attention_packed_floats)(long key_count, long head_size) {
-  const long floats = packed_key_floats(key_count, head_size) + key_count * value_vectors(head_size) * CK_LANES;
-  return (size_t)ck_round_up(floats, 16);
+  const long spans = (key_count + KEY_SPAN - 1) / KEY_SPAN;
+  return (size_t)(packed_key_floats(key_count, head_size) + spans * head_size * CK_LDA);
+}
+
+static void pack_keys(const ck_attention *p, const float *from, float *packed) {
+  const long size = p->head_size, shared = keys_per_row(size), rows = block_rows(size);
+  for (long key = 0; key < p->key_count; key++, from += p->key_stride) {
+    const long place = key % KEY_BLOCK;
+    float *block = packed + key / KEY_BLOCK * key_block_floats(size);
+    for (long part = 0; part < depth_blocks(size); part++) {
+      const long begin = depth_begin(size, part), end = depth_begin(size, part + 1);
+      float *to = block + (part * rows + place % rows) * CK_LDA + (shared > 1 ? place / rows * size : 0);
+      memcpy(to, from + begin, (size_t)(end - begin) * sizeof(float));
+    }
+  }
 }
 
 void CK_NAME(ck_attention_pack)(const ck_attention *p, long head_begin, long head_end) {
@@ -28,138 +52,124 @@ void CK_NAME(ck_attention_pack)(const ck_attention *p, long head_begin, long hea
     const long sample = h / p->heads, column = h % p->heads * size;
     float *keys = p->packed + h * (long)CK_NAME(ck_attention_packed_floats)(count, size);
     float *values = keys + packed_key_floats(count, size);
-    for (long key = 0; key < ck_round_up(count, CK_PANEL); key++) {
-      const float *from = p->key + (sample * count + key) * p->key_stride + column;
-      float *to = keys + key / CK_PANEL * size * CK_PANEL + key % CK_PANEL;
-      for (long d = 0; d < size; d++) to[d * CK_PANEL] = key < count ? from[d] : 0.0f;
-    }
-    for (long done = 0, vectors = value_vectors(size); done < vectors;) {
-      const int width = value_panel(vectors - done);
-      for (long key = 0; key < count; key++) {
-        const float *from = p->value + (sample * count + key) * p->value_stride + column;
-        for (int j = 0; j < width; j++, values += CK_LANES)
-          vstore(values, vload_part(from + (done + j) * CK_LANES, size - (done + j) * CK_LANES));
-      }
-      done += width;
-    }
+    pack_keys(p, p->key + sample * count * p->key_stride + column, keys);
+    for (long key = 0; key < count; key += KEY_SPAN, values += size * CK_LDA)
+      transpose_floats(p->value + (sample * count + key) * p->value_stride + column, p->value_stride, values, CK_LDA,
+                       ck_min(KEY_SPAN, count - key), size);
   }
 }
 
-/// Floats of the running maxima of a block of rows, padded by strips.
-CK_INLINE long maxima_floats(long rows) { return (rows + STRIP_ROWS - 1) / STRIP_ROWS * STRIP_LANES; }
+/// A tile of queries: its rows of CK_PANEL floats.
+typedef struct {
+  float *query, *output;  // [head_size]
+  float *maxima, *sums;   // of the scores so far, and of the weights relative to the maximum
+  long first;             // query of the first lane
+} attention_tile;
+
+CK_INLINE long tile_floats(long head_size) { return (2 * head_size + 2) * CK_PANEL; }
+
+CK_INLINE attention_tile tile_at(float *memory, long head_size, long first) {
+  float *maxima = memory + 2 * head_size * CK_PANEL;
+  return (attention_tile){memory, memory + head_size * CK_PANEL, maxima, maxima + CK_PANEL, first};
+}
 
 size_t CK_NAME(ck_attention_scratch_floats)(long head_size) {
-  const long rows = CK_BLOCK_ROWS, width = value_vectors(head_size) * CK_LANES;
-  return (size_t)(depth_blocks(head_size) * rows * CK_LDA + rows * width + STRIP_ROWS * CK_LDA + maxima_floats(rows) +
-                  rows * CK_LANES);
+  return (size_t)(CK_QUERY_ROWS / CK_PANEL * tile_floats(head_size) + KEY_BLOCK * CK_PANEL);
 }
 
-/// The largest of a row's first `valid` scores; those after them, up to a whole vector, are put out of sight.
-CK_INLINE float row_maximum(float *scores, long valid) {
-  if (valid <= 0) return LOWEST;
-  const long padded = ck_round_up(valid, CK_LANES);
-  for (long i = valid; i < padded; i++) scores[i] = LOWEST;
-  vf highest = vload(scores);
-  for (long i = CK_LANES; i < padded; i += CK_LANES) highest = vmax(highest, vload(scores + i));
-  return vmaximum(highest);
-}
-
-/// Turns a row of scores, powers of two, into weights relative to the maximum and returns their sum, lane by lane.
-CK_INLINE vf weigh_row(float *scores, long valid, long count, float maximum) {
-  vf sum = vsplat(0.0f);
-  const long padded = valid <= 0 ? 0 : ck_round_up(valid, CK_LANES);
-  for (long i = 0; i < padded; i += CK_LANES) {
-    const vf weight = vexp2_of_negative(vload(scores + i) - maximum);
-    sum += weight;
-    vstore(scores + i, weight);
-  }
-  for (long i = padded; i < count; i++) scores[i] = 0.0f;
-  return sum;
-}
-
-typedef struct {
-  const float *query;  // packed rows of the strip
-  long query_block;    // floats from one block of the head's depth to the next
-  float *scores, *output;
-  float *maxima, *sums;  // of each row: the largest score so far; the sum of weights, a vector of partial sums
-  long rows, first_row;
-} attention_strip;
-
-/// Turns the scores of keys [begin, end) into weights and shrinks what was summed before to the new maxima.
-static void soften(const ck_attention *p, long begin, long end, const attention_strip *s) {
-  const long width = value_vectors(p->head_size) * CK_LANES, count = end - begin;
-  float factors[STRIP_LANES], maxima[STRIP_LANES];
-  for (long i = 0; i < STRIP_LANES; i++) {
-    const long valid = p->causal ? ck_min(count, s->first_row + i + 1 - begin) : count;
-    maxima[i] = i < s->rows ? row_maximum(s->scores + i * CK_LDA, valid) : LOWEST;
-  }
-  for (long i = 0; i < STRIP_LANES; i += CK_LANES) {
-    const vf old = vload(s->maxima + i), block = vload(maxima + i), new = block > old ? block : old;
-    vstore(factors + i, vexp2_of_negative(old - new));
-    vstore(s->maxima + i, new);
-  }
-  for (long i = 0; i < s->rows; i++) {
-    const long valid = p->causal ? ck_min(count, s->first_row + i + 1 - begin) : count;
-    const vf sum = weigh_row(s->scores + i * CK_LDA, valid, count, s->maxima[i]);
-    vstore(s->sums + i * CK_LANES, vload(s->sums + i * CK_LANES) * factors[i] + sum);
-    if (factors[i] == 1.0f || begin == 0) continue;
-    for (float *o = s->output + i * width; o < s->output + (i + 1) * width; o += CK_LANES) vstore(o, vload(o) * factors[i]);
-  }
-}
-
-/// Adds keys [begin, end) to a strip of rows.
-static void attend(const ck_attention *p, const float *keys, const float *values, long begin, long end,
-                   const attention_strip *s) {
-  const long size = p->head_size, count = end - begin, width = value_vectors(size) * CK_LANES;
-  for (long key = begin; key < end; key += CK_PANEL)
-    for (long block = 0; block < depth_blocks(size); block++) {
-      const long from = depth_begin(size, block), depth = depth_begin(size, block + 1) - from;
-      micro_strips(s->rows, 2, depth, s->query + block * s->query_block, keys + key * size + from * CK_PANEL,
-                   s->scores + (key - begin), CK_LDA, block > 0, keys, 0);
+/// Scores of `count` keys of one block: [key][query].
+static void score(const ck_attention *p, const float *keys, long count, const attention_tile *tile, float *scores) {
+  const long size = p->head_size, rows = block_rows(size);
+  for (long begin = 0; begin < count; begin += rows)
+    for (long part = 0; part < depth_blocks(size); part++) {
+      const long from = depth_begin(size, part), depth = depth_begin(size, part + 1) - from;
+      micro_strips(ck_min(rows, count - begin), 2, depth, keys + part * rows * CK_LDA + begin / rows * size,
+                   tile->query + from * CK_PANEL, scores + begin * CK_PANEL, CK_PANEL, part > 0, keys, 0);
     }
-  soften(p, begin, end, s);
-  for (long done = 0; done < width / CK_LANES;) {
-    const int vectors = value_panel(width / CK_LANES - done);
-    micro_strips(s->rows, vectors, count, s->scores,
-                 values + done * CK_LANES * p->key_count + begin * vectors * CK_LANES, s->output + done * CK_LANES,
-                 width, begin > 0, values, 0);
-    done += vectors;
+}
+
+/// Puts scores of keys that a query may not see, those after it, out of sight.
+static void hide_later_keys(float *scores, long begin, long count, long first) {
+  for (long key = 0; key < count; key++)
+    for (long lane = 0; lane < ck_min(CK_PANEL, begin + key - first); lane++) scores[key * CK_PANEL + lane] = LOWEST;
+}
+
+/// The largest of each lane's scores and of `highest`.
+CK_INLINE vf highest_score(const float *scores, long count, vf highest) {
+  vf other[4] = {highest, highest, highest, highest};  // apart, as a maximum takes longer than a load
+  long key = 0;
+  for (; key + 4 <= count; key += 4)
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 4; i++) other[i] = vmax(vload(scores + (key + i) * CK_PANEL), other[i]);
+  for (; key < count; key++) other[0] = vmax(vload(scores + key * CK_PANEL), other[0]);
+  return vmax(vmax(other[0], other[1]), vmax(other[2], other[3]));
+}
+
+/// Turns one vector of queries' scores, powers of two, into weights; shrinks what was summed before to the new maxima.
+static void soften(const ck_attention *p, const attention_tile *tile, long lane, float *scores, long count, bool first) {
+  const vf old = vload(tile->maxima + lane), highest = highest_score(scores + lane, count, old);
+  vf sum = vsplat(0.0f);
+  for (float *s = scores + lane; s < scores + count * CK_PANEL; s += CK_PANEL) {
+    const vf weight = vexp2_of_negative(vload(s) - highest);
+    sum += weight;
+    vstore(s, weight);
   }
+  const vf factor = vexp2_of_negative(old - highest);
+  vstore(tile->maxima + lane, highest);
+  vstore(tile->sums + lane, vload(tile->sums + lane) * factor + sum);
+  if (first || -vmaximum(-factor) == 1.0f) return;
+  for (long d = 0; d < p->head_size; d++) {
+    float *o = tile->output + d * CK_PANEL + lane;
+    vstore(o, vload(o) * factor);
+  }
+}
+
+static void load_tile(const ck_attention *p, const float *from, long rows, const attention_tile *tile) {
+  // Scores come as powers of two: the base of the exponential is folded into the scale.
+  const float scale = p->scale * 1.44269504f;
+  if (rows < CK_PANEL) memset(tile->query, 0, (size_t)(p->head_size * CK_PANEL) * sizeof(float));
+  transpose_floats(from, p->query_stride, tile->query, CK_PANEL, rows, p->head_size);
+  for (long i = 0; i < p->head_size * CK_PANEL; i += CK_LANES) vstore(tile->query + i, vload(tile->query + i) * scale);
+  for (long lane = 0; lane < CK_PANEL; lane += CK_LANES) {
+    vstore(tile->maxima + lane, vsplat(LOWEST));
+    vstore(tile->sums + lane, vsplat(0.0f));
+  }
+}
+
+static void store_tile(const ck_attention *p, const attention_tile *tile, float *to, long rows) {
+  for (long lane = 0; lane < CK_PANEL; lane += CK_LANES) {
+    const vf inverse = 1.0f / vload(tile->sums + lane);
+    for (float *o = tile->output + lane; o < tile->output + p->head_size * CK_PANEL; o += CK_PANEL)
+      vstore(o, vload(o) * inverse);
+  }
+  transpose_floats(tile->output, CK_PANEL, to, p->out_stride, p->head_size, rows);
 }
 
 void CK_NAME(ck_attention_f32)(const ck_attention *p, long head, long row_begin, long row_end, float *scratch) {
-  const long size = p->head_size, rows = row_end - row_begin, width = value_vectors(size) * CK_LANES;
-  const long sample = head / p->heads, column = head % p->heads * size;
+  const long size = p->head_size, sample = head / p->heads, column = head % p->heads * size;
   const float *keys = p->packed + head * (long)CK_NAME(ck_attention_packed_floats)(p->key_count, size);
   const float *values = keys + packed_key_floats(p->key_count, size);
-  float *query = scratch, *output = query + depth_blocks(size) * rows * CK_LDA;
-  float *scores = output + rows * width;
-  float *maxima = scores + STRIP_ROWS * CK_LDA, *sums = maxima + maxima_floats(rows);
-  // Scores come as powers of two: the base of the exponential is folded into the scale.
-  const float scale = p->scale * 1.44269504f;
-  for (long i = 0; i < rows; i++) {
-    const float *from = p->query + (sample * p->query_count + row_begin + i) * p->query_stride + column;
-    for (long block = 0; block < depth_blocks(size); block++) {
-      const long begin = depth_begin(size, block), end = depth_begin(size, block + 1);
-      float *to = query + (block * rows + i) * CK_LDA;
-      for (long d = begin; d < end; d++) to[d - begin] = from[d] * scale;
-    }
-    vstore(sums + i * CK_LANES, vsplat(0.0f));
+  float *scores = scratch, *tiles = scratch + KEY_BLOCK * CK_PANEL;
+  const float *query = p->query + sample * p->query_count * p->query_stride + column;
+  for (long row = row_begin, i = 0; row < row_end; row += CK_PANEL, i++) {
+    const attention_tile tile = tile_at(tiles + i * tile_floats(size), size, row);
+    load_tile(p, query + row * p->query_stride, ck_min(CK_PANEL, row_end - row), &tile);
   }
-  for (long i = 0; i < maxima_floats(rows); i++) maxima[i] = LOWEST;
   const long visible = p->causal ? ck_min(p->key_count, row_end) : p->key_count;
-  for (long begin = 0; begin < visible; begin += CK_BLOCK_DEPTH) {
-    const long end = ck_min(begin + CK_BLOCK_DEPTH, visible);
-    for (long i = 0; i < rows; i += STRIP_ROWS) {
-      const attention_strip strip = {query + i * CK_LDA, rows * CK_LDA, scores, output + i * width,
-                                     maxima + i / STRIP_ROWS * STRIP_LANES, sums + i * CK_LANES,
-                                     ck_min(STRIP_ROWS, rows - i), row_begin + i};
-      attend(p, keys, values, begin, end, &strip);
+  for (long begin = 0; begin < visible; begin += KEY_BLOCK) {
+    const long count = ck_min(KEY_BLOCK, visible - begin);
+    const float *block = keys + begin / KEY_BLOCK * key_block_floats(size);
+    const float *span = values + begin / KEY_SPAN * size * CK_LDA + begin % KEY_SPAN;
+    for (long row = row_begin, i = 0; row < row_end; row += CK_PANEL, i++) {
+      const attention_tile tile = tile_at(tiles + i * tile_floats(size), size, row);
+      score(p, block, count, &tile, scores);
+      if (p->causal) hide_later_keys(scores, begin, count, row);
+      for (long lane = 0; lane < CK_PANEL; lane += CK_LANES) soften(p, &tile, lane, scores, count, begin == 0);
+      micro_strips(size, 2, count, span, scores, tile.output, CK_PANEL, begin > 0, block, 0);
     }
   }
-  for (long i = 0; i < rows; i++) {
-    float *to = p->out + (sample * p->query_count + row_begin + i) * p->out_stride + column;
-    const float inverse = 1.0f / vsum(vload(sums + i * CK_LANES));
-    for (long c = 0; c < size; c += CK_LANES) vstore_part(to + c, vload(output + i * width + c) * inverse, size - c);
+  for (long row = row_begin, i = 0; row < row_end; row += CK_PANEL, i++) {
+    const attention_tile tile = tile_at(tiles + i * tile_floats(size), size, row);
+    store_tile(p, &tile, p->out + (sample * p->query_count + row) * p->out_stride + column, ck_min(CK_PANEL, row_end - row));
   }
 }

@@ -88,7 +88,7 @@ void CK_NAME(ck_gemm_f32)(const ck_gemm *g, long row_begin, long row_end, long p
       const long size = g->weight_type == CK_FLOAT32 ? 4 : 2;
       micro_strips_touching(rows, vectors, depth, left + block * rows * CK_LDA, right, sums, CK_PANEL, block > 0,
                             (const char *)g->weights + (stored + depth * width) * size, depth * width * size,
-                            residual && block == blocks - 1 ? &touch : NULL);
+                            !g->gated && block == blocks - 1 ? &touch : NULL);
     }
     if (g->gated)
       store_gated_panel(g, sums, row_begin, row_end, panel);

@@ -26,6 +26,7 @@ enum {
   CK_BLOCK_DEPTH = 320,   // the longest run of products summed in registers; longer sums are made of equal blocks
   CK_BLOCK_STRIDE = 336,  // floats from row to row of a packed block
   CK_BLOCK_ROWS = 112,    // the most rows one call of a matrix kernel takes
+  CK_QUERY_ROWS = 128,    // the most queries one call of attention takes
 };
 
 /// What happens to a sum before it is stored: out = activation(sum + bias + per_sample + residual); gated products take a bias alone.
@@ -145,7 +146,7 @@ typedef struct {
   /// Packs keys and values of heads [head_begin, head_end), counted over samples and heads.
   void (*_Nonnull attention_pack)(const ck_attention *problem, long head_begin, long head_end);
   size_t (*_Nonnull attention_scratch_floats)(long head_size);
-  /// Query rows [row_begin, row_end) of one head, at most CK_BLOCK_ROWS of them.
+  /// Query rows [row_begin, row_end) of one head, at most CK_QUERY_ROWS of them, best whole panels.
   void (*_Nonnull attention)(const ck_attention *problem, long head, long row_begin, long row_end, float *scratch);
 
   /// Mean and sum of squared deviations of each group over pixels [pixel_begin, pixel_end) of one sample.

@@ -30,18 +30,27 @@ CK_INLINE vf vexp(vf x) {
   return vselect(tiny, vsplat(0.0f), vexp_within(vclamp(x, -87.3f, 88.3f)));
 }
 
-/// 2^x for x <= 0 to about 2 ulp, where 2^-126 is as good as 0; NaN stays NaN.
+/// 2^x for x <= 0 to about 2 ulp, where 2^-126 is as good as 0; NaN stays NaN. Both ways give the same bits.
 CK_INLINE vf vexp2_of_negative(vf x) {
-  const float shift = 12582912.0f + 127.0f;  // as in vexp_within; the low bits become the exponent's field
   x = vsplat(-126.0f) > x ? vsplat(-126.0f) : x;
+#if defined(CK_TARGET_AVX512)
+  // What the processor has for it: the distance to the nearest integer, and the scaling by a power of two.
+  const vf r = __builtin_ia32_reduceps512_mask(x, 0, vsplat(0.0f), -1, 4);
+#else
+  const float shift = 12582912.0f + 127.0f;  // as in vexp_within; the low bits become the exponent's field
   const vf shifted = x + shift;
   const vf r = x - (shifted - shift);
+#endif
   vf p = r * 0.0013264715671539307f + 0.009671513922512531f;
   p = p * r + 0.05550733953714371f;
   p = p * r + 0.24022242426872253f;
   p = p * r + 0.6931470036506653f;
   p = p * r + 1.0f;
+#if defined(CK_TARGET_AVX512)
+  return __builtin_ia32_scalefps512_mask(p, x - r, vsplat(0.0f), -1, 4);
+#else
   return p * vfloats(vbits(shifted) << 23);
+#endif
 }
 
 /// 1 / x to about 1 ulp for ordinary x > 0.

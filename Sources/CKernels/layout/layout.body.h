@@ -1,24 +1,17 @@
 // Changes of order: weights into panels, matrices into their transposes. Both move squares that fit the registers, so
 // that memory is the limit.
 #include "../internal/panels.h"
+#include "../internal/squares.h"
 
 // MARK: - Squares
 
 typedef uint16_t half_row __attribute__((ext_vector_type(8)));
-typedef uint32_t word_row __attribute__((ext_vector_type(4)));
 
 #define LOW_HALVES(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
 #define HIGH_HALVES(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
-#define LOW_WORDS(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
-#define HIGH_WORDS(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
 
 CK_INLINE half_row load_halves(const char *p) {
   half_row row;
-  memcpy(&row, p, sizeof row);
-  return row;
-}
-CK_INLINE word_row load_words(const char *p) {
-  word_row row;
   memcpy(&row, p, sizeof row);
   return row;
 }
@@ -34,15 +27,6 @@ CK_INLINE void transpose_halves(half_row r[8]) {
     }
 #pragma clang loop unroll(full)
     for (int i = 0; i < 8; i++) r[i] = t[i];
-  }
-}
-
-/// Transposes 4 x 4 values of four bytes, likewise.
-CK_INLINE void transpose_words(word_row r[4]) {
-  for (int round = 0; round < 2; round++) {
-    const word_row a = LOW_WORDS(r[0], r[2]), b = HIGH_WORDS(r[0], r[2]);
-    const word_row c = LOW_WORDS(r[1], r[3]), d = HIGH_WORDS(r[1], r[3]);
-    r[0] = a, r[1] = b, r[2] = c, r[3] = d;
   }
 }
 

@@ -14,7 +14,9 @@ func onlineAttention(_ call: AttentionCall, kernels: KernelSet) {
   let table = kernels.table
   let p = call.problem
   let heads = p.batch * p.heads
-  let blocks = (p.queries + CK_BLOCK_ROWS - 1) / CK_BLOCK_ROWS
+  // Queries lie across the lanes: blocks are whole panels of them.
+  let rows = CK_QUERY_ROWS / table.pointee.panel * table.pointee.panel
+  let blocks = (p.queries + rows - 1) / rows
   let packed = table.pointee.attention_packed_floats(p.keys, p.headSize)
   Scratch.floats(packed * heads) { memory in
     let problem = ck_attention(
@@ -29,9 +31,9 @@ func onlineAttention(_ call: AttentionCall, kernels: KernelSet) {
       let scratch = table.pointee.attention_scratch_floats(p.headSize)
       Parallel.run(count: heads * blocks, grain: 1, scratch: scratch) { range, memory in
         for index in range {
-          let rows = share(index % blocks, of: blocks, p.queries)
-          table.pointee.attention(
-            problem, index / blocks, rows.lowerBound, rows.upperBound, memory)
+          let begin = index % blocks * rows
+          let end = min(begin + rows, p.queries)
+          table.pointee.attention(problem, index / blocks, begin, end, memory)
         }
       }
     }

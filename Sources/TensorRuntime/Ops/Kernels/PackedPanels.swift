@@ -90,11 +90,16 @@ struct PackedPanels: Sendable {
   func multiply(rows: Int, _ problem: ck_gemm) {
     let table = kernels.table
     let tallest = depth > 8 * CK_BLOCK_DEPTH ? CK_BLOCK_ROWS / 2 : CK_BLOCK_ROWS
-    let rowBlocks = (rows + tallest - 1) / tallest
+    let fewest = (rows + tallest - 1) / tallest
+    // A few blocks go evenly into the threads; of many, one more or less for a thread does not show.
+    let threads = Parallel.threadCount
+    let rowBlocks =
+      fewest > 1 && fewest < 16 * threads
+      ? min(rows, (fewest + threads - 1) / threads * threads) : fewest
     let panelBytes = depth * kernels.panel * 4
     let cached = max(4, (2 << 20) / max(1, panelBytes))
     let wanted = max(
-      (panels + cached - 1) / cached, (4 * Parallel.threadCount + rowBlocks - 1) / rowBlocks)
+      (panels + cached - 1) / cached, (4 * threads + rowBlocks - 1) / rowBlocks)
     let groups = min(panels, wanted)
     let scratch = table.pointee.gemm_scratch_floats((rows + rowBlocks - 1) / rowBlocks, depth)
     withUnsafePointer(to: problem) { problem in
