@@ -2,7 +2,7 @@
 """Times resgraph, torch (diffusers) and OpenVINO on the same random weights, turn by turn.
 
 usage: compare_peers.py [--bench PATH] [--resgraph PATH] [--work FOLDER] [--threads N] [--rounds N]
-                        [--peers torch,openvino] CASE...
+                        [--peers torch,openvino] [--isa avx2] CASE...
 cases: unet512 unet512b1 unet768x512 unet768 vae512 vae768 clip    one call of a model that is loaded and warm
        lcm512    a picture in four latent-consistency steps, from the start of the process to the PNG
        load      from the start of the process to the end of its first UNet call (8x8 latents, batch 1)
@@ -13,8 +13,10 @@ The weights are Stable Diffusion 1.5's architecture with seeded random values, w
 neither its conversion's time nor memory counts. Each engine lives in a process of its own and waits while another one runs;
 every round runs each engine once, in changing order; lcm512 and load start a new process for each round. Reported are
 medians, the median of the ratios pair by pair, because on a shared machine only what ran next to each other compares, and
-the most memory that each process had resident. Every engine's output is compared with torch's. Standard output is one JSON
-document; progress goes to standard error.
+the most memory that each process had resident. Before each start of a process its files are read and as much memory as any
+engine takes is written and freed again: a virtual machine's host may take seconds per gigabyte to back memory that nobody used
+lately, and whoever runs first would pay for all. Every engine's output is compared with torch's. --isa avx2 keeps every engine
+to what a processor without AVX-512 has. Standard output is one JSON document; progress goes to standard error.
 """
 import argparse, json, os, statistics, subprocess, sys, tempfile, time
 from pathlib import Path
@@ -26,6 +28,11 @@ SIZES = {"unet512": (512, 512, 2), "unet512b1": (512, 512, 1), "unet768x512": (7
 TRACED = (64, 64, 2)
 # Cases whose engines are started anew in every round.
 STARTED = ("lcm512", "load")
+# More memory than any engine takes in them.
+WARMED_BYTES = 9 << 30
+# What keeps each engine and its libraries to an instruction set.
+ISA_VARIABLES = {"avx2": {"RESGRAPH_ISA": "avx2", "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2",
+                          "MKL_ENABLE_INSTRUCTIONS": "AVX2"}}
 PROMPT = "a lighthouse on a cliff at dusk, oil on canvas"
 LCM_STEPS = 4
 
@@ -247,16 +254,33 @@ def serve(arguments):
     save_file({"output": output.numpy() if arguments.serve == "torch" else output}, arguments.output)
 
 
-def environment(threads):
-    return dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
+def environment(options):
+    return dict(os.environ, OMP_NUM_THREADS=str(options.threads), MKL_NUM_THREADS=str(options.threads),
+                **ISA_VARIABLES.get(options.isa, {}))
+
+
+def warm(name, case, options, folder):
+    """Brings an engine's files into the file cache, then makes sure that there is memory to run in.
+
+    The memory is used by a process that ends, for only then is it free again."""
+    kinds = ["unet", "vae", "clip"] if case == "lcm512" else [kind_of(case)]
+    folders = {"unet": "unet", "vae": "vae", "clip": "text_encoder"}
+    for kind in kinds:
+        files = [options.work / f"openvino-{kind}.bin"] if name == "openvino" else (folder / folders[kind]).glob("*.safetensors")
+        for file in files:
+            with open(file, "rb", buffering=0) as stream:
+                while stream.read(1 << 24):
+                    pass
+    use = f"import mmap; m = mmap.mmap(-1, {WARMED_BYTES}); z = bytes(1 << 24)\nwhile m.tell() < len(m): m.write(z)"
+    subprocess.run([sys.executable, "-c", use], check=True)
 
 
 class Engine:
-    def __init__(self, name, command, threads):
+    def __init__(self, name, command, options):
         self.name, self.times = name, []
         start = time.perf_counter()
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                        env=environment(threads))
+                                        env=environment(options))
         if self.read() != "ready":
             raise SystemExit(f"{name} did not start")
         self.start_seconds = time.perf_counter() - start
@@ -303,7 +327,7 @@ def command_of(name, case, options, folder, inputs, output):
 
 def time_calls(names, case, options, folder, inputs, outputs):
     """Runs the engines turn by turn in processes that stay."""
-    engines = [Engine(name, command_of(name, case, options, folder, inputs, outputs[name]), options.threads)
+    engines = [Engine(name, command_of(name, case, options, folder, inputs, outputs[name]), options)
                for name in names]
     for turn in range(options.rounds):
         for engine in engines[turn % len(engines):] + engines[:turn % len(engines)]:
@@ -324,14 +348,15 @@ def time_processes(names, case, options, folder, inputs, outputs):
         for name in names[turn % len(names):] + names[:turn % len(names)]:
             command = command_of(name, case, options, folder, inputs, outputs[name])
             entry = entries[name]
+            warm(name, case, options, folder)
             if case == "load":
-                engine = Engine(name, command, options.threads)
+                engine = Engine(name, command, options)
                 entry["times"].append(engine.start_seconds)
                 peak = engine.peak_bytes()
                 engine.close()
             else:
                 start = time.perf_counter()
-                process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment(options.threads))
+                process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment(options))
                 _, status, usage = os.wait4(process.pid, 0)
                 entry["times"].append(time.perf_counter() - start)
                 peak = usage.ru_maxrss << 10
@@ -400,6 +425,7 @@ def main():
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--peers", type=lambda text: [p for p in text.split(",") if p], default=["torch", "openvino"])
+    parser.add_argument("--isa", choices=sorted(ISA_VARIABLES))
     for hidden in ("serve", "case", "folder", "inputs", "output"):
         parser.add_argument("--" + hidden, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -413,7 +439,7 @@ def main():
     make_checkpoint(folder)
     results = [compare(case, options, folder)
                for case in options.cases or ["unet512", "vae512", "clip"]]
-    print(json.dumps({"date": time.strftime("%Y-%m-%d"), "threads": options.threads, "results": results}, indent=2))
+    print(json.dumps({"date": time.strftime("%Y-%m-%d"), "threads": options.threads, "isa": options.isa, "results": results}, indent=2))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,9 @@ public struct Engine: Sendable {
     catalog = try NodeCatalog.standard()
     // Activations, latents and the program itself need their share.
     models = ModelStore(budgetBytes: (memoryBytes ?? MachineMemory.current.usable) / 10 * 7)
-    var environment = RunEnvironment(cancellation: cancellation)
+    let memory = CacheFolder.path.map { DigestMemory(path: "\($0)/file-digests.txt") }
+    var environment = RunEnvironment(
+      files: FileAccess(digester: FileDigester(memory: memory)), cancellation: cancellation)
     environment.services.add(models)
     self.environment = environment
   }

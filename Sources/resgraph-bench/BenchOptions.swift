@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import TensorRuntime
 
 /// What every benchmark can be told.
@@ -17,9 +18,15 @@ struct BenchOptions: ParsableArguments {
     if self.repeat < 1 { throw ValidationError("--repeat must be at least 1") }
   }
 
-  /// Sets the number of threads for the whole process.
-  func apply() {
-    if let threads { Parallel.threadCount = threads }
+  /// Sets the number of threads for the whole process, and says what the environment cannot have.
+  func apply() { prepareRuntime(threads: threads) }
+}
+
+/// Sets the number of threads where it is given, and says what the environment cannot have.
+func prepareRuntime(threads: Int?) {
+  if let threads { Parallel.threadCount = threads }
+  for problem in RuntimeInfo.environmentProblems {
+    FileHandle.standardError.write(Data("warning: \(problem)\n".utf8))
   }
 }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import TensorRuntime
+import Weights
 
 /// Times the UNet over picture sizes, beside its arithmetic.
 struct CurveCommand: ParsableCommand {
@@ -28,7 +29,7 @@ struct CurveCommand: ParsableCommand {
   func run() throws {
     options.apply()
     var report = BenchReport()
-    let unet = try UNetBenchmark(checkpoint: checkpoint)
+    let unet = try UNetBenchmark(.open(path: checkpoint))
     for side in sizes {
       let step = unet.step(side: side, batch: batch)
       // Packs the weights, warms the pool and counts the arithmetic.

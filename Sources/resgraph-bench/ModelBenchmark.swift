@@ -40,8 +40,25 @@ struct ModelOptions: ParsableArguments {
   }
 }
 
+/// Times one model of a checkpoint.
+protocol ModelCommand: ParsableCommand {
+  var model: ModelOptions { get }
+  var options: BenchOptions { get }
+  /// What is timed, for the report.
+  var work: String { get }
+
+  /// Makes the model and its inputs, and gives the call to time.
+  func load(_ checkpoint: CheckpointLayout) throws -> () throws -> Tensor
+}
+
+extension ModelCommand {
+  func run() throws {
+    try benchmark(work, model, options) { try load(.open(path: model.checkpoint)) }
+  }
+}
+
 /// Runs a model as the options ask, and reports.
-func benchmark(
+private func benchmark(
   _ name: String, _ model: ModelOptions, _ options: BenchOptions,
   load: () throws -> () throws -> Tensor
 ) throws {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import TensorRuntime
+import Weights
 
 /// Times the UNet with one thread, two, and so on.
 struct ThreadsCommand: ParsableCommand {
@@ -27,7 +28,7 @@ struct ThreadsCommand: ParsableCommand {
     var report = BenchReport()
     let most = Parallel.threadCount
     let counts = Array(sequence(first: 1) { $0 < most ? min(2 * $0, most) : nil })
-    let step = try UNetBenchmark(checkpoint: checkpoint).step(side: size, batch: batch)
+    let step = try UNetBenchmark(.open(path: checkpoint)).step(side: size, batch: batch)
     OpProfile.start()
     _ = step()
     let operations = OpProfile.stop().reduce(0) { $0 + $1.operations }

@@ -21,7 +21,7 @@ struct TuneCommand: ParsableCommand {
   }
 
   func run() throws {
-    if let threads { Parallel.threadCount = threads }
+    prepareRuntime(threads: threads)
     let tuning = ConvolutionTuning.measured()
     for (isa, speeds) in tuning.speeds.sorted(by: { $0.key < $1.key }) {
       for algorithm in ConvolutionTuning.Algorithm.allCases {

@@ -4,7 +4,7 @@ import TensorRuntime
 import Weights
 
 /// Times one denoising step's network.
-struct UNetCommand: ParsableCommand {
+struct UNetCommand: ModelCommand {
   static let configuration = CommandConfiguration(
     commandName: "unet", abstract: "Times the UNet of a checkpoint.")
 
@@ -14,18 +14,18 @@ struct UNetCommand: ParsableCommand {
   @Flag(help: "One latent per text, instead of one latent shared by all as guidance has it.")
   var separateLatents = false
 
-  func run() throws {
-    try benchmark("unet \(model.width)x\(model.height) batch \(batch)", model, options) {
-      let unet = try UNetBenchmark(checkpoint: model.checkpoint)
-      let sample = try model.input(
-        "sample",
-        shape: [
-          separateLatents ? batch : 1, unet.model.config.inChannels, model.height / 8,
-          model.width / 8,
-        ], seed: 1)
-      let text = try model.input("text", shape: unet.textShape(batch: batch), seed: 2)
-      return unet.step(sample: sample, text: text)
-    }
+  var work: String { "unet \(model.width)x\(model.height) batch \(batch)" }
+
+  func load(_ checkpoint: CheckpointLayout) throws -> () throws -> Tensor {
+    let unet = try UNetBenchmark(checkpoint)
+    let sample = try model.input(
+      "sample",
+      shape: [
+        separateLatents ? batch : 1, unet.model.config.inChannels, model.height / 8,
+        model.width / 8,
+      ], seed: 1)
+    let text = try model.input("text", shape: unet.textShape(batch: batch), seed: 2)
+    return unet.step(sample: sample, text: text)
   }
 }
 
@@ -34,10 +34,9 @@ struct UNetBenchmark {
   let model: UNet2DConditionModel
 
   /// Opens the UNet of a checkpoint.
-  init(checkpoint: String) throws {
-    let layout = try CheckpointLayout.open(path: checkpoint)
-    let config = try UNetConfig(json: layout.config(.unet))
-    model = try UNet2DConditionModel(WeightScope(layout.source(.unet)), config: config)
+  init(_ checkpoint: CheckpointLayout) throws {
+    let config = try UNetConfig(json: checkpoint.config(.unet))
+    model = try UNet2DConditionModel(WeightScope(checkpoint.source(.unet)), config: config)
   }
 
   /// The shape of the texts of a batch.

@@ -4,7 +4,7 @@ import TensorRuntime
 import Weights
 
 /// Times decoding a latent to a picture.
-struct VAECommand: ParsableCommand {
+struct VAECommand: ModelCommand {
   static let configuration = CommandConfiguration(
     commandName: "vae", abstract: "Times the VAE decoder of a checkpoint.")
 
@@ -12,18 +12,14 @@ struct VAECommand: ParsableCommand {
   @OptionGroup var options: BenchOptions
   @Option(help: "Pictures.") var batch = 1
 
-  func run() throws {
-    try benchmark("vae decode \(model.width)x\(model.height) batch \(batch)", model, options) {
-      let layout = try CheckpointLayout.open(path: model.checkpoint)
-      let config = try VAEConfig(json: layout.config(.vae))
-      let vae = try AutoencoderKL(WeightScope(layout.source(.vae)), config: config)
-      let latent = try model.input(
-        "latent",
-        shape: [
-          batch, config.latentChannels, model.height / config.downscale,
-          model.width / config.downscale,
-        ], seed: 1)
-      return { vae.decode(latent) }
-    }
+  var work: String { "vae decode \(model.width)x\(model.height) batch \(batch)" }
+
+  func load(_ checkpoint: CheckpointLayout) throws -> () throws -> Tensor {
+    let config = try VAEConfig(json: checkpoint.config(.vae))
+    let vae = try AutoencoderKL(WeightScope(checkpoint.source(.vae)), config: config)
+    let (width, height) = (model.width / config.downscale, model.height / config.downscale)
+    let latent = try model.input(
+      "latent", shape: [batch, config.latentChannels, height, width], seed: 1)
+    return { vae.decode(latent) }
   }
 }

@@ -53,8 +53,10 @@ final class Command {
   }
 
   /// Runs one of the package's programs to its end.
-  func run(program: String, _ arguments: [String]) throws -> Result {
-    let process = try start(arguments, program: program)
+  func run(
+    program: String, _ arguments: [String], environment: [String: String] = [:]
+  ) throws -> Result {
+    let process = try start(arguments, environment: environment, program: program)
     process.waitUntilExit()
     return try result(of: process)
   }
@@ -76,6 +78,8 @@ final class Command {
     process.currentDirectoryURL = folder
     var variables = ProcessInfo.processInfo.environment
     for name in ["RESGRAPH_MODEL_PATH", "RESGRAPH_THREADS", "NO_COLOR"] { variables[name] = nil }
+    // What a user has stored must not change what is tested, nor the other way round.
+    variables["RESGRAPH_CACHE"] = folder.appending(path: "cache").path()
     process.environment = variables.merging(environment) { $1 }
     for name in ["stdout", "stderr"] { try file(name, "") }
     process.standardInput = FileHandle.nullDevice

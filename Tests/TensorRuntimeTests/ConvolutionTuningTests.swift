@@ -69,6 +69,37 @@ import Darwin
     #expect(abs(solved.transforms / speed.transforms - 1) < 1e-9)
   }
 
+  /// Times that no two speeds make are still about this machine.
+  @Test func speedsFollowFromImpossibleTimes() throws {
+    let works = [ConvCase(inputs: 640, outputs: 640), ConvCase(height: 64, width: 64)].map {
+      ConvolutionWork($0.problem, .winograd4)
+    }
+    let times = [1e-9, 0.5]
+    #expect(ConvolutionTuning.solve(works, times) == nil)
+    let builtIn = try #require(ConvolutionTuning.builtIn[.winograd4])
+    let speed = try #require(builtIn.scaled(works, times))
+    let total = works.reduce(0) {
+      $0 + $1.operations / speed.operations + $1.transforms / speed.transforms
+    }
+    #expect(abs(total / 0.5 - 1) < 1e-6)
+    #expect(
+      abs(speed.operations / speed.transforms / (builtIn.operations / builtIn.transforms) - 1)
+        < 1e-9)
+  }
+
+  @Test func aFileThatCannotBeReadIsAProblem() throws {
+    try withPath { path in
+      #expect(ConvolutionTuning.found(at: path).problem == nil)
+      try Self.tuning.save(to: path)
+      #expect(ConvolutionTuning.found(at: path).tuning == Self.tuning)
+      #expect(ConvolutionTuning.found(at: path).problem == nil)
+      #expect(truncate(path, 40) == 0)
+      #expect(ConvolutionTuning.found(at: path).tuning == nil)
+      #expect(try #require(ConvolutionTuning.found(at: path).problem).contains(path))
+    }
+    #expect(ConvolutionTuning.found(at: "/dev").problem != nil)
+  }
+
   @Test func slowWayIsNotChosen() {
     let problem = ConvCase(inputs: 320, outputs: 320, height: 64, width: 64).problem
     var tuning = ConvolutionTuning(speeds: [:])

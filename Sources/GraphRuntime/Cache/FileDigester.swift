@@ -10,9 +10,12 @@ import Darwin
 /// Digests file contents, and reads a file again only when its size or time of change differ.
 public final class FileDigester: Sendable {
   private let known = Mutex<[String: (status: FileStatus, digest: String)]>([:])
+  private let memory: DigestMemory?
 
-  /// Makes a digester that knows no file yet.
-  public init() {}
+  /// Makes a digester.
+  ///
+  /// - Parameter memory: What earlier processes found out; nil to know no file yet.
+  public init(memory: DigestMemory? = nil) { self.memory = memory }
 
   /// Digests a file, or a folder with everything below it.
   ///
@@ -26,9 +29,13 @@ public final class FileDigester: Sendable {
 
   private func digestFile(_ path: String, _ status: FileStatus) throws -> String {
     if let entry = known.withLock({ $0[path] }), entry.status == status { return entry.digest }
-    let digest = hexadecimal(try FileReader.sha256(path))
+    let remembered = memory?.digest(of: status)
+    let isSettled = memory?.isSettled(status) ?? false
+    let digest = try remembered ?? hexadecimal(FileReader.sha256(path))
     // A file that changed while it was read must be read again next time.
-    if FileStatus(path: path) == status { known.withLock { $0[path] = (status, digest) } }
+    guard FileStatus(path: path) == status else { return digest }
+    known.withLock { $0[path] = (status, digest) }
+    if remembered == nil, isSettled { memory?.remember(digest, of: status) }
     return digest
   }
 
@@ -44,33 +51,6 @@ public final class FileDigester: Sendable {
       hash.update(data: Array("\(name)\u{0}\(status.isFolder ? "/" : "")\(digest)\n".utf8))
     }
     return hexadecimal(hash.finalize())
-  }
-}
-
-/// Identity of a file's content as far as the file system tells without reading it.
-struct FileStatus: Equatable, Sendable {
-  let device: UInt64
-  let inode: UInt64
-  let size: Int64
-  let seconds: Int
-  let nanoseconds: Int
-  let isFolder: Bool
-
-  /// Asks the file system; nil when there is no such file.
-  init?(path: String) {
-    var info = stat()
-    guard stat(path, &info) == 0 else { return nil }
-    device = UInt64(info.st_dev)
-    inode = UInt64(info.st_ino)
-    size = Int64(info.st_size)
-    #if canImport(Glibc)
-    seconds = info.st_mtim.tv_sec
-    nanoseconds = info.st_mtim.tv_nsec
-    #else
-    seconds = info.st_mtimespec.tv_sec
-    nanoseconds = info.st_mtimespec.tv_nsec
-    #endif
-    isFolder = info.st_mode & S_IFMT == S_IFDIR
   }
 }
 
@@ -125,6 +105,11 @@ enum FileReader {
   static func bytes(_ path: String, limit: Int) throws -> [UInt8] {
     let descriptor = try openForReading(path)
     defer { close(descriptor) }
+    return try bytes(descriptor, path: path, limit: limit)
+  }
+
+  /// Reads the rest of an open file, refusing one that is larger than the limit.
+  static func bytes(_ descriptor: Int32, path: String, limit: Int) throws -> [UInt8] {
     var result: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     while true {

@@ -11,23 +11,29 @@ public enum AtomicFile {
   /// - Parameters:
   ///   - bytes: The content.
   ///   - path: Where; missing folders are made.
+  ///   - permissions: Who may read and write it, before the process's own mask.
   /// - Throws: `FileError`; a full disk gives the exit code `temporary`. Nothing is left behind.
-  public static func write(_ bytes: [UInt8], to path: String) throws {
-    try write(to: path) { try $0.write(bytes) }
+  public static func write(
+    _ bytes: [UInt8], to path: String, permissions: mode_t = 0o666
+  ) throws {
+    try write(to: path, permissions: permissions) { try $0.write(bytes) }
   }
 
   /// Writes a file piece by piece: to a temporary name in the same folder, synced, then renamed.
   ///
   /// - Parameters:
   ///   - path: Where; missing folders are made.
+  ///   - permissions: Who may read and write it, before the process's own mask.
   ///   - body: Writes the pieces.
   /// - Throws: `FileError`, or what `body` throws. Nothing is left behind.
-  public static func write(to path: String, _ body: (Writer) throws -> Void) throws {
+  public static func write(
+    to path: String, permissions: mode_t = 0o666, _ body: (Writer) throws -> Void
+  ) throws {
     let folder = folderName(of: path)
     try makeFolder(folder)
     let number = UInt64.random(in: 0 ... .max)
     let temporary = joinPath(folder, ".tmp-\(getpid())-\(String(number, radix: 36))")
-    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, permissions)
     guard descriptor >= 0 else { throw FileError("create a file in", folder, code: errno) }
     var isOpen = true
     do {

@@ -24,6 +24,9 @@ public struct RuntimeInfo: Sendable {
     return BLASCore.name
   }
 
-  /// What the environment asked for and cannot be had, one sentence each.
-  public static var environmentProblems: [String] { RuntimeSettings.current.problems }
+  /// What the environment asked for and cannot be had, and what is wrong with stored settings, one
+  /// sentence each; a program should tell its user.
+  public static var environmentProblems: [String] {
+    RuntimeSettings.current.problems + [ConvolutionTuning.stored.problem].compactMap(\.self)
+  }
 }

@@ -6,15 +6,11 @@ import Musl
 import Darwin
 #endif
 
-/// What the environment asks of the runtime, read once; what cannot be had is said once.
+/// What the environment asks of the runtime, read once.
 struct RuntimeSettings: Sendable {
-  static let current: RuntimeSettings = {
-    let settings = RuntimeSettings(
-      isa: environment("RESGRAPH_ISA"), verbose: environment("RESGRAPH_VERBOSE"),
-      detected: .detected)
-    for problem in settings.problems { printToStandardError("resgraph: warning: \(problem)") }
-    return settings
-  }()
+  static let current = RuntimeSettings(
+    isa: environment("RESGRAPH_ISA"), verbose: environment("RESGRAPH_VERBOSE"),
+    detected: .detected)
 
   /// The best instruction set that may be used.
   let isa: ISA

@@ -104,11 +104,13 @@ public struct RawTensor: Sendable {
 
   /// Converts the values to float32, in parallel when there are many.
   ///
+  /// Pages of a mapped file are let go afterwards: who wants floats does not come back for the bytes.
+  ///
   /// - Parameter destination: Room for `count` floats.
   public func copyFloats(into destination: UnsafeMutablePointer<Float>) {
     if case .computed(let compute) = content { return compute(destination) }
     let dtype = dtype
-    withUnsafeBytes { bytes in
+    withBytesReadOnce { bytes in
       guard let base = bytes.baseAddress else { return }
       Parallel.run(count: count, grain: 1 << 17) { range in
         ElementConversion.convert(

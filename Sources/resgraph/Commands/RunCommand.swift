@@ -59,6 +59,7 @@ struct RunCommand: ParsableCommand {
       sink: sink,
       onEvent: { event in
         if case .nodeDone(let node, _, _, _) = event { lifetimes.finish(node: node) }
+        if case .nodeStep(_, let step, _) = event, step > 0 { sink.prepareRecord(of: valid) }
         reporter.handle(event)
       })
     let summary = try executor.run(plan)
@@ -123,6 +124,7 @@ private final class FileSink: OutputSink {
   /// The folder that the graph's paths start from; nil to leave the graph out of pictures.
   private let origin: String?
   private let record = Mutex<String?>(nil)
+  private let isPreparing = Atomic<Bool>(false)
 
   init(folder: String, origin: String?) {
     self.folder = folder
@@ -141,7 +143,15 @@ private final class FileSink: OutputSink {
       })
   }
 
-  /// The record of the run, made with the first output: it reads every file that the graph names.
+  /// Begins to make the record beside the nodes, the first time it is called: by then weights are
+  /// loaded, and digesting them need not wait for the first output.
+  func prepareRecord(of graph: ValidatedGraph) {
+    guard origin != nil, !isPreparing.exchange(true, ordering: .relaxed) else { return }
+    // What fails here fails again, and is reported, when the output is written.
+    Thread.detachNewThread { [self] in _ = try? text(of: graph) }
+  }
+
+  /// The record of the run, made once: it reads every file that the graph names.
   private func text(of graph: ValidatedGraph) throws -> String? {
     guard let origin else { return nil }
     return try record.withLock { known in

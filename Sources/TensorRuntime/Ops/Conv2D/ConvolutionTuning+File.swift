@@ -17,19 +17,24 @@ extension ConvolutionTuning {
   private static let header = "resgraph convolution speeds 1"
   private static let longest = 1 << 16
 
-  /// Where measured speeds are kept; nil where the environment names no such place.
-  ///
-  /// Below `$RESGRAPH_CACHE`, else below `resgraph` in the cache folder of the XDG rules.
+  /// Where measured speeds are kept; nil where the environment names no cache folder.
   public static var defaultPath: String? {
-    func folder(_ name: String) -> String? {
-      guard let value = getenv(name) else { return nil }
-      let path = String(cString: value)
-      return path.isEmpty ? nil : path
-    }
-    let name = "convolution-speeds.txt"
-    if let cache = folder("RESGRAPH_CACHE") { return "\(cache)/\(name)" }
-    if let cache = folder("XDG_CACHE_HOME") { return "\(cache)/resgraph/\(name)" }
-    return folder("HOME").map { "\($0)/.cache/resgraph/\(name)" }
+    CacheFolder.path.map { "\($0)/convolution-speeds.txt" }
+  }
+
+  /// What the cache folder holds, read once.
+  static let stored: (tuning: ConvolutionTuning?, problem: String?) =
+    defaultPath.map { found(at: $0) } ?? (nil, nil)
+
+  /// The speeds in a file, or why there are none; neither where there is no such file.
+  static func found(at path: String) -> (tuning: ConvolutionTuning?, problem: String?) {
+    guard access(path, F_OK) == 0 else { return (nil, nil) }
+    if let tuning = load(path) { return (tuning, nil) }
+    return (
+      nil,
+      "\(path) holds no convolution speeds that can be read: built-in ones are used; "
+        + "`resgraph-bench tune` writes it anew"
+    )
   }
 
   /// Reads stored speeds.

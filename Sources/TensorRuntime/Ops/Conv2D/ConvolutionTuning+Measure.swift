@@ -20,7 +20,7 @@ extension ConvolutionTuning {
     for algorithm in Algorithm.allCases {
       let times = shapes.map { fastest($0, algorithm, kernels) }
       let works = shapes.map { ConvolutionWork($0, algorithm) }
-      if let speed = solve(works, times) { found[algorithm] = speed }
+      found[algorithm] = solve(works, times) ?? builtIn[algorithm]?.scaled(works, times)
     }
     return ConvolutionTuning(speeds: [kernels.isa: found])
   }
@@ -64,5 +64,18 @@ extension ConvolutionTuning {
       best = min(best, Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18)
     }
     return best
+  }
+}
+
+extension ConvolutionTuning.Speed {
+  /// These speeds in proportion, such that all works together take the time they took.
+  ///
+  /// For times that no two speeds explain: another way's measured speeds must not be compared with
+  /// those of some other machine.
+  func scaled(_ works: [ConvolutionWork], _ times: [Double]) -> Self? {
+    let expected = works.reduce(0) { $0 + $1.operations / operations + $1.transforms / transforms }
+    let factor = expected / times.reduce(0, +)
+    let speed = Self(operations: operations * factor, transforms: transforms * factor)
+    return speed.isPlausible ? speed : nil
   }
 }

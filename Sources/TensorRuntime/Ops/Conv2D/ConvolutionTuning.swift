@@ -58,12 +58,11 @@ public struct ConvolutionTuning: Sendable, Equatable {
   public init(speeds: [ISA: [Algorithm: Speed]]) { self.speeds = speeds }
 
   /// Those in use: the stored ones, or the built-in ones where nothing sound is stored.
-  public static let current: ConvolutionTuning =
-    defaultPath.flatMap { load($0) } ?? ConvolutionTuning(speeds: [:])
+  public static let current = stored.tuning ?? ConvolutionTuning(speeds: [:])
 
   /// Only ratios matter: products of Winograd's tiles run a little slower than plain ones, for their
   /// operands come from a farther cache.
-  private static let builtIn: [Algorithm: Speed] = [
+  static let builtIn: [Algorithm: Speed] = [
     .direct: Speed(operations: 230e9, transforms: 12e9),
     .winograd2: Speed(operations: 200e9, transforms: 6e9),
     .winograd4: Speed(operations: 200e9, transforms: 6e9),

@@ -1,0 +1,134 @@
+import Crypto
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+/// Remembers the digests of large files from one process to the next.
+///
+/// A checkpoint of some gigabytes takes seconds to digest. What is remembered counts for exactly the
+/// file it was found for: same device, inode, size, time of modification and time of change, the last
+/// of which nobody can set back. A file that changed a moment ago is neither remembered nor looked up,
+/// for a clock of coarse ticks would not show its next change.
+///
+/// The memory is one text file. One that is damaged, too long, or open to others' writing counts as
+/// empty, and the digests are found out anew.
+public final class DigestMemory: Sendable {
+  private let path: String
+  private let now: @Sendable () -> Int64
+
+  /// Smaller files are read faster than they are looked up.
+  static let smallestSize: Int64 = 1 << 20
+  /// How long ago, in nanoseconds, a file must have changed.
+  static let settlingTime: Int64 = 2_000_000_000
+  /// The newest digests that are kept.
+  static let capacity = 1024
+  /// No memory of so many entries is longer than this.
+  private static let longest = 1 << 20
+  private static let header = "resgraph file digests 1"
+
+  /// Names a memory; it is read when it is needed.
+  ///
+  /// - Parameter path: The file that keeps it; made when there is something to remember.
+  public convenience init(path: String) { self.init(path: path, now: Self.systemTime) }
+
+  /// - Parameters:
+  ///   - path: The file that keeps it.
+  ///   - now: The time in nanoseconds since 1970.
+  init(path: String, now: @escaping @Sendable () -> Int64) {
+    self.path = path
+    self.now = now
+  }
+
+  @Sendable private static func systemTime() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+  }
+
+  /// Whether a change after this moment would show.
+  func isSettled(_ status: FileStatus) -> Bool {
+    let (age, overflow) = now().subtractingReportingOverflow(max(status.modified, status.changed))
+    return !overflow && age >= Self.settlingTime
+  }
+
+  /// The digest of a file, nil when it is not remembered.
+  func digest(of status: FileStatus) -> String? {
+    guard status.size >= Self.smallestSize, isSettled(status) else { return nil }
+    return read().last { $0.status == status }?.digest
+  }
+
+  /// Remembers a digest, and forgets the oldest ones where there are too many.
+  ///
+  /// Nothing depends on it: where it cannot be written, the next process digests again.
+  ///
+  /// - Parameters:
+  ///   - digest: 64 lower-case hexadecimal digits.
+  ///   - status: The file, as it was before it was read and still is.
+  func remember(_ digest: String, of status: FileStatus) {
+    guard status.size >= Self.smallestSize else { return }
+    // What other processes have remembered meanwhile is kept; an older version of the file is not.
+    var entries = read().filter {
+      ($0.status.device, $0.status.inode) != (status.device, status.inode)
+    }
+    entries.append(Entry(status: status, digest: digest))
+    let lines = entries.suffix(Self.capacity).map { "\($0.status.text) \($0.digest)" }
+    let body = ([Self.header] + lines).joined(separator: "\n") + "\n"
+    let text = body + Self.checksum(body[...]) + "\n"
+    try? AtomicFile.write(Array(text.utf8), to: path, permissions: 0o600)
+  }
+
+  private struct Entry {
+    let status: FileStatus
+    let digest: String
+
+    init(status: FileStatus, digest: String) {
+      self.status = status
+      self.digest = digest
+    }
+
+    init?(line: Substring) {
+      let fields = line.split(separator: " ", omittingEmptySubsequences: false)
+      guard fields.count == 6, let status = FileStatus(fields: Array(fields.dropLast())),
+        fields[5].utf8.count == 64, fields[5].utf8.allSatisfy(Self.isHexadecimal)
+      else { return nil }
+      self.init(status: status, digest: String(fields[5]))
+    }
+
+    private static func isHexadecimal(_ byte: UInt8) -> Bool {
+      (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+        || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
+    }
+  }
+
+  /// All entries, the oldest first; none where the file is not whole.
+  private func read() -> [Entry] {
+    guard let bytes = Self.ownBytes(path) else { return [] }
+    let text = String(decoding: bytes, as: UTF8.self)
+    var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    guard lines.popLast()?.isEmpty == true, let checksum = lines.popLast(),
+      Self.checksum(text[..<checksum.startIndex]) == checksum, lines.first == Self.header[...]
+    else { return [] }
+    let entries = lines.dropFirst().map { Entry(line: $0) }
+    guard entries.count <= Self.capacity, entries.allSatisfy({ $0 != nil }) else { return [] }
+    return entries.compactMap(\.self)
+  }
+
+  private static func checksum(_ text: Substring) -> String {
+    hexadecimal(SHA256.hash(data: Array(text.utf8)))
+  }
+
+  /// The content of a regular file of this user that nobody else may write, nil for any other.
+  private static func ownBytes(_ path: String) -> [UInt8]? {
+    let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var info = stat()
+    guard fstat(descriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG,
+      info.st_uid == geteuid(), info.st_mode & 0o022 == 0
+    else { return nil }
+    return try? FileReader.bytes(descriptor, path: path, limit: longest)
+  }
+}
