@@ -29,7 +29,7 @@ def build_adapter(unet: UNet2DConditionModel) -> T2IAdapter:
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    return adapter_parser(__doc__, ("--model", "--latents", "--state", "--out"), steps=900,
+    return adapter_parser(__doc__, ("--model", "--latents", "--state", "--out"), steps=300,
                           batch=24, rate=1e-3, shards=12).parse_args()
 
 
@@ -54,7 +54,7 @@ def main() -> None:
         run.advance(weighted_loss(guess, noise, schedule.alphas_cumprod[times]))
         if run.step % 50 == 0:
             run.report()
-        if run.step % 300 == 0 or run.step == args.steps:
+        if run.step % 150 == 0 or run.step == args.steps:
             run.save()
     run.average.swap()
     adapter.half().save_pretrained(args.out)

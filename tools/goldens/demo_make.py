@@ -42,6 +42,7 @@ CASES = [
     case("lcm", "a green triangle above a yellow circle", "lcm", steps=4, guidance=1.0, seed=18, adapter="lcm"),
     case("edges", "a yellow circle left of a green square", "dpmpp_2m", seed=19, adapter="control"),
     case("ember", "a big blue star right of a white circle", "dpmpp_2m", seed=20, adapter="style"),
+    case("steered", "a yellow circle left of a green square", "dpmpp_2m", (144, 128), seed=22, adapter="t2i"),
     case("alike", "", "dpmpp_2m", seed=21, adapter="ip"),
 ]
 
@@ -54,10 +55,14 @@ def pipeline(kind, **parts):
 
 def adapted(adapter, references):
     """The pipeline with one adapter, and what its call takes besides."""
-    from diffusers import ControlNetModel, StableDiffusionControlNetPipeline, StableDiffusionPipeline
+    from diffusers import (ControlNetModel, StableDiffusionAdapterPipeline, StableDiffusionControlNetPipeline,
+                           StableDiffusionPipeline, T2IAdapter)
     if adapter == "control":
         control = ControlNetModel.from_pretrained(MODEL / "controlnet-canny", torch_dtype=torch.float32)
         return pipeline(StableDiffusionControlNetPipeline, controlnet=control), {"image": references["given_edges"]}
+    if adapter == "t2i":
+        t2i = T2IAdapter.from_pretrained(MODEL / "t2i-adapter-canny", torch_dtype=torch.float32)
+        return pipeline(StableDiffusionAdapterPipeline, adapter=t2i), {"image": references["given_wide_edges"].convert("L")}
     pipe = pipeline(StableDiffusionPipeline)
     if adapter == "lcm":
         pipe.load_lora_weights(str(MODEL / "lcm-lora"), weight_name="pytorch_lora_weights.safetensors")
@@ -86,6 +91,7 @@ def main():
     pictures = [render(scene, 128, 128) for scene in scenes]
     references = {"given_edges": Image.fromarray(np.repeat(canny(pictures[0])[..., None], 3, axis=-1)),
                   "given_picture": Image.fromarray((pictures[1] * 255 + 0.5).astype(np.uint8))}
+    references["given_wide_edges"] = references["given_edges"].resize((144, 128), Image.Resampling.NEAREST)
     for name, picture in references.items():
         picture.save(FOLDER / f"{name}.png", optimize=True)
     wanted = [one for one in CASES if not sys.argv[1:] or one["name"] in sys.argv[1:]]

@@ -109,7 +109,7 @@ private struct DemoModel {
     denoise.positive = try encode(demo.prompt, encoder)
     denoise.negative = try encode("", encoder)
     denoise.latent = LatentValue(content: .zeros([1, 4, demo.height / 8, demo.width / 8]))
-    denoise.control = adapter == "control" ? [try edges()] : []
+    denoise.control = try controls(adapter)
     denoise.noise = nil
     denoise.sampler = SamplerChoice(try #require(.init(rawValue: demo.sampler)))
     (denoise.steps, denoise.guidance) = (demo.steps, demo.guidance)
@@ -149,12 +149,22 @@ private struct DemoModel {
     }
   }
 
-  private func edges() throws -> ControlValue {
-    var control = ControlNet()
-    control.path = Self.path("controlnet-canny")
-    control.image = try picture(DemoCase.folder.appending(path: "given_edges.png"))
-    try control.run(context)
-    return control.control
+  private func controls(_ adapter: String) throws -> [ControlValue] {
+    switch adapter {
+    case "control":
+      var control = ControlNet()
+      control.path = Self.path("controlnet-canny")
+      control.image = try picture(DemoCase.folder.appending(path: "given_edges.png"))
+      try control.run(context)
+      return [control.control]
+    case "t2i":
+      var control = T2IAdapterNode()
+      control.path = Self.path("t2i-adapter-canny")
+      control.image = try picture(DemoCase.folder.appending(path: "given_wide_edges.png"))
+      try control.run(context)
+      return [control.control]
+    default: return []
+    }
   }
 
   private func encode(_ prompt: String, _ encoder: TextEncoderRecipe) throws -> ConditioningValue {

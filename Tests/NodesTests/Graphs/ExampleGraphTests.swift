@@ -10,9 +10,11 @@ import Testing
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     .appending(path: "graphs")
 
-  private static let names =
-    (try? FileManager.default.contentsOfDirectory(atPath: folder.path()))?
-    .filter { $0.hasSuffix(".yaml") }.sorted() ?? []
+  private static let names = ["", "resadapter/"].flatMap { part in
+    ((try? FileManager.default.contentsOfDirectory(
+      atPath: folder.appending(path: part).path())) ?? [])
+      .filter { $0.hasSuffix(".yaml") }.sorted().map { part + $0 }
+  }
 
   @Test(arguments: names)
   func everyGraphIsValid(_ name: String) throws {
@@ -24,5 +26,6 @@ import Testing
   @Test func thereAreGraphs() {
     #expect(Self.names.contains("text-to-image.yaml"))
     #expect(Self.names.contains("inpaint.yaml"))
+    #expect(Self.names.contains("resadapter/t2i_adapter.yaml"))
   }
 }
