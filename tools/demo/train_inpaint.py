@@ -105,8 +105,8 @@ def save(args, unet: UNet2DConditionModel) -> None:
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    return adapter_parser(__doc__, ("--model", "--latents", "--state", "--out"), steps=3000,
-                          batch=24, rate=6e-4, shards=10).parse_args()
+    return adapter_parser(__doc__, ("--model", "--latents", "--state", "--out"), steps=450,
+                          batch=24, rate=1e-3, shards=2).parse_args()
 
 
 def main() -> None:
@@ -118,7 +118,8 @@ def main() -> None:
     if not cache.exists():
         torch.save(make_holes(args, base.tokenizer), cache)
     data, unet = torch.load(cache, weights_only=True), widened(base.unet)
-    run = Run(args.state, {"unet": unet}, unet.parameters(), args.steps, args.rate, decay=0.998)
+    run = Run(args.state, {"unet": unet}, unet.parameters(), args.steps, args.rate, decay=0.99,
+              warmup=30)
     generator, empty = run.generator(args.seed), token_ids(base.tokenizer, [""])
     while run.step < args.steps:
         rows = torch.randint(len(data["ids"]), (args.batch,), generator=generator)
@@ -132,7 +133,7 @@ def main() -> None:
         run.advance(weighted_loss(guess * share, noise * share, schedule.alphas_cumprod[times]))
         if run.step % 50 == 0:
             run.report()
-        if run.step % 300 == 0 or run.step == args.steps:
+        if run.step % 75 == 0 or run.step == args.steps:
             run.save()
     run.average.swap()
     save(args, unet)
