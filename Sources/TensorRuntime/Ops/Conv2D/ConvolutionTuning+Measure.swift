@@ -16,13 +16,38 @@ extension ConvolutionTuning {
         stride: 1, padding: .same(1), activation: .none, hasBias: false, hasResidual: false,
         hasPerChannel: false)
     }
+    let algorithms = Algorithm.allCases
+    var runs = algorithms.map { way in shapes.map { TimedConvolution($0, way, kernels) } }
+    // All in turn, so that no busy moment of the machine counts against one of them alone.
+    for _ in 0..<Self.rounds {
+      for way in runs.indices {
+        for shape in shapes.indices { runs[way][shape].measure() }
+      }
+    }
     var found: [Algorithm: Speed] = [:]
-    for algorithm in Algorithm.allCases {
-      let times = shapes.map { fastest($0, algorithm, kernels) }
-      let works = shapes.map { ConvolutionWork($0, algorithm) }
-      found[algorithm] = solve(works, times) ?? builtIn[algorithm]?.scaled(works, times)
+    for (algorithm, own) in zip(algorithms, runs) {
+      found[algorithm] = speed(
+        of: algorithm, shapes.map { ConvolutionWork($0, algorithm) }, own.map(\.fastest))
     }
     return ConvolutionTuning(speeds: [kernels.isa: found])
+  }
+
+  private static let rounds = 8
+
+  /// The speeds of a way by its times for two mixtures of work.
+  ///
+  /// Small errors of the times become large ones of the speeds. Where these are far from what is
+  /// known of the way, or no two explain the times, the built-in ones are taken in proportion.
+  static func speed(
+    of algorithm: Algorithm, _ works: [ConvolutionWork], _ times: [Double]
+  ) -> Speed? {
+    let scaled = builtIn[algorithm]?.scaled(works, times)
+    guard let scaled, let solved = solve(works, times) else { return scaled }
+    let plausible = 0.25...4.0
+    let isNear =
+      plausible.contains(solved.operations / scaled.operations)
+      && plausible.contains(solved.transforms / scaled.transforms)
+    return isNear ? solved : scaled
   }
 
   /// The two speeds that explain two times; nil when none do.
@@ -35,47 +60,54 @@ extension ConvolutionTuning {
     let speed = Speed(operations: 1 / perOperation, transforms: 1 / perTransform)
     return speed.isPlausible ? speed : nil
   }
-
-  /// Seconds of the fastest of a few runs.
-  private static func fastest(
-    _ problem: ConvProblem, _ algorithm: Algorithm, _ kernels: KernelSet
-  ) -> Double {
-    let channels = problem.inputChannels
-    let weight = RawTensor(
-      [Float](repeating: 0.01, count: channels * channels * 9), shape: [channels, channels, 3, 3])
-    let parameters = ConvParameters(weight: weight, bias: nil, stride: 1, padding: .same(1))
-    let kernel: any ConvKernel =
-      algorithm.tile.map { WinogradConv(parameters, kernels: kernels, tile: $0) }
-      ?? PatchConv(parameters, kernels: kernels)
-    let input = Tensor.full([1, problem.height, problem.width, channels], 0.5)
-    let clock = ContinuousClock()
-    var best = Double.infinity
-    for _ in 0..<5 {
-      let start = clock.now
-      let output = withTensors(input) {
-        Tensor(shape: [problem.outputPixels * channels]) { output in
-          kernel.run(
-            ConvCall(
-              problem: problem, input: input.base, residual: nil, perChannel: nil, output: output))
-        }
-      }
-      let elapsed = start.duration(to: clock.now).components
-      precondition(output.count == problem.outputPixels * channels)
-      best = min(best, Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18)
-    }
-    return best
-  }
 }
 
 extension ConvolutionTuning.Speed {
   /// These speeds in proportion, such that all works together take the time they took.
-  ///
-  /// For times that no two speeds explain: another way's measured speeds must not be compared with
-  /// those of some other machine.
   func scaled(_ works: [ConvolutionWork], _ times: [Double]) -> Self? {
     let expected = works.reduce(0) { $0 + $1.operations / operations + $1.transforms / transforms }
     let factor = expected / times.reduce(0, +)
     let speed = Self(operations: operations * factor, transforms: transforms * factor)
     return speed.isPlausible ? speed : nil
+  }
+}
+
+/// One way to compute one convolution, and its fastest run so far.
+private struct TimedConvolution {
+  private(set) var fastest = Double.infinity
+  private let problem: ConvProblem
+  private let kernel: any ConvKernel
+  private let input: Tensor
+
+  init(
+    _ problem: ConvProblem, _ algorithm: ConvolutionTuning.Algorithm, _ kernels: KernelSet
+  ) {
+    let channels = problem.inputChannels
+    let weight = RawTensor(
+      [Float](repeating: 0.01, count: channels * channels * 9), shape: [channels, channels, 3, 3])
+    let parameters = ConvParameters(weight: weight, bias: nil, stride: 1, padding: .same(1))
+    if let tile = algorithm.tile {
+      kernel = WinogradConv(parameters, kernels: kernels, tile: tile)
+    } else {
+      kernel = PatchConv(parameters, kernels: kernels)
+    }
+    input = Tensor.full([1, problem.height, problem.width, channels], 0.5)
+    self.problem = problem
+  }
+
+  mutating func measure() {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let count = problem.outputPixels * problem.outputChannels
+    let output = withTensors(input) {
+      Tensor(shape: [count]) { output in
+        kernel.run(
+          ConvCall(
+            problem: problem, input: input.base, residual: nil, perChannel: nil, output: output))
+      }
+    }
+    let elapsed = start.duration(to: clock.now).components
+    precondition(output.count == count)
+    fastest = min(fastest, Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18)
   }
 }
