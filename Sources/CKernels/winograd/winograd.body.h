@@ -236,8 +236,10 @@ typedef struct {
   long position, panel_floats;  // floats of sums from position to position, and of a panel's
 } output_part;
 
-/// Products of two rows of positions with all panels of the part.
-static void multiply_rows(const ck_winograd *w, const output_part *part, long block, int pair) {
+/// Products of two rows of positions with all panels of the part. Meanwhile `ahead_bytes` bytes are fetched from `ahead`
+/// on or, where that is null, the next rows of the input.
+static void multiply_rows(const ck_winograd *w, const output_part *part, long block, int pair, const char *ahead,
+                          long ahead_bytes) {
   const long channels = w->input.channels, shared = positions_per_row(channels);
   const long stride = input_rows(w->tile_end - w->tile_begin), panels = part->panel_end - part->panel_begin;
   const long begin = block_begin(channels, block), end = block_begin(channels, block + 1), depth = end - begin;
@@ -245,18 +247,45 @@ static void multiply_rows(const ck_winograd *w, const output_part *part, long bl
   for (long panel = part->panel_begin; panel < part->panel_end; panel++)
     transform_weights(w, panel, panel_vectors(w->out_channels, false, panel), begin, end, pair,
                       part->weights + (panel - part->panel_begin) * weight_floats(channels));
-  // The products with one row of the input fetch the next row, each its share.
-  const long ahead = part->tiles * CK_LDA * (long)sizeof(float) / (shared * panels);
+  const long row_bytes = part->tiles * CK_LDA * (long)sizeof(float) / (shared * panels);
   for (long i = 0; i < 2 * POINTS; i++) {
     const long row = i / POINTS, y = pair < 0 ? row * (POINTS - 1) : 1 + 2 * pair + row, x = i % POINTS;
     const long place = place_of_position(y, x);
     const float *left = input + place / shared * stride * CK_LDA;
     for (long own = 0; own < panels; own++) {
       const int vectors = panel_vectors(w->out_channels, false, part->panel_begin + own);
+      const char *next_row = (const char *)(left + stride * CK_LDA) + (place % shared * panels + own) * row_bytes;
       micro_strips(part->tiles, vectors, depth, left + place % shared * depth,
                    part->weights + own * weight_floats(channels) + i * odd_lines(depth * vectors * CK_LANES),
                    part->sums + own * part->panel_floats + (y * POINTS + x) * part->position, CK_PANEL, block > 0,
-                   (const char *)(left + stride * CK_LDA) + (place % shared * panels + own) * ahead, ahead);
+                   ahead ? ahead + ahead_bytes * i / (2 * POINTS) : next_row,
+                   ahead ? ahead_bytes / (2 * POINTS) : row_bytes);
+    }
+  }
+}
+
+/// Products of a part with many tiles: its panels share the rows of the input.
+static void multiply_many(const ck_winograd *w, const output_part *part) {
+  for (long block = 0; block < blocks_of(w->input.channels); block++)
+    for (int pair = -1; pair < PAIRS; pair++) multiply_rows(w, part, block, pair, NULL, 0);
+}
+
+/// Products of a part with few tiles, where making the weights is most of the work: panel by panel, so that each run of
+/// stored weights is transformed to its end while it is near, and the next is fetched meanwhile.
+static void multiply_few(const ck_winograd *w, const output_part *part) {
+  const long channels = w->input.channels, size = w->weight_type == CK_FLOAT32 ? 4 : 2;
+  for (long panel = part->panel_begin; panel < part->panel_end; panel++) {
+    output_part one = *part;
+    one.panel_begin = panel;
+    one.panel_end = panel + 1;
+    one.sums += (panel - part->panel_begin) * part->panel_floats;
+    const long width = panel_vectors(w->out_channels, false, panel) * CK_LANES;
+    for (long block = 0; block < blocks_of(channels); block++) {
+      const long begin = block_begin(channels, block), end = block_begin(channels, block + 1);
+      // What follows is the next block of this panel or, after the last, the first of the next panel.
+      const char *ahead = (const char *)w->weights + (panel * channels * CK_PANEL + end * width) * 9 * size;
+      const long bytes = (end - begin) * width * 9 * size / (PAIRS + 1);
+      for (int pair = -1; pair < PAIRS; pair++) multiply_rows(w, &one, block, pair, ahead + (pair + 1) * bytes, bytes);
     }
   }
 }
@@ -267,8 +296,10 @@ static void WINOGRAD_NAME(output)(const ck_winograd *w, long tile_begin, long ti
   const long position = odd_lines(tiles * CK_PANEL);
   const output_part part = {tile_begin, tiles, panel_begin, panel_end, scratch, scratch + panels * POSITIONS * position,
                             position, POSITIONS * position};
-  for (long block = 0; block < blocks_of(w->input.channels); block++)
-    for (int pair = -1; pair < PAIRS; pair++) multiply_rows(w, &part, block, pair);
+  if (tiles <= 2 * CK_ROWS_2)
+    multiply_few(w, &part);
+  else
+    multiply_many(w, &part);
   const long column = panel_begin * CK_PANEL, end = ck_min(panel_end * CK_PANEL, columns);
   const bool streaming = w->streaming && columns % CK_LANES == 0 && (uintptr_t)w->out % sizeof(vf) == 0;
   for (long tile = 0; tile < tiles; tile++) {

@@ -23,4 +23,14 @@ enum CacheSize {
     return assumed
     #endif
   }()
+
+  /// Bytes of weights that may come from the shared cache again and again: a quarter of the third level.
+  static let sharedWeights: Int = {
+    #if canImport(Glibc)
+    let found = Int(sysconf(Int32(_SC_LEVEL3_CACHE_SIZE)))
+    #else
+    let found = 0
+    #endif
+    return min(32 << 20, max(2 << 20, found / 4))
+  }()
 }

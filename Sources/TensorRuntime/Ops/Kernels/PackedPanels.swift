@@ -86,7 +86,8 @@ struct PackedPanels: Sendable {
 
   /// Multiplies all rows of a problem whose weights these are.
   ///
-  /// Blocks of rows share a group of panels that stays in cache, so groups vary slowest.
+  /// Blocks of rows share a group of panels, so groups vary slowest. Each block copies its rows for
+  /// each group, and panels flow in ahead of their use: a group may be as large as a shared cache holds.
   func multiply(rows: Int, _ problem: ck_gemm) {
     let table = kernels.table
     let tallest = depth > 8 * CK_BLOCK_DEPTH ? CK_BLOCK_ROWS / 2 : CK_BLOCK_ROWS
@@ -97,7 +98,7 @@ struct PackedPanels: Sendable {
       fewest > 1 && fewest < 16 * threads
       ? min(rows, (fewest + threads - 1) / threads * threads) : fewest
     let panelBytes = depth * kernels.panel * 4
-    let cached = max(4, (2 << 20) / max(1, panelBytes))
+    let cached = max(4, CacheSize.sharedWeights / max(1, panelBytes))
     let wanted = max(
       (panels + cached - 1) / cached, (4 * threads + rowBlocks - 1) / rowBlocks)
     let groups = min(panels, wanted)
