@@ -91,11 +91,20 @@ import Testing
     #expect(result.status == 75)
   }
 
-  @Test func aFolderThatCannotBeMadeIsAnIOError() throws {
+  /// Found before anything runs: not one step is taken.
+  @Test(arguments: [
+    ("taken/below", "\"taken\""), ("/proc/x", "\"/proc/x\""),
+    ("blocked", "\"blocked/picture.png\""),
+  ])
+  func aFolderThatCannotBeWrittenToIsAnIOError(_ folder: String, _ place: String) throws {
     let command = try Command()
     try command.file("g.yaml", Command.graph())
     try command.file("taken", "a file")
-    let result = try command.run("run", "g.yaml", "-o", "taken/below")
-    #expect(result.status == 74 || result.status == 66, "\(result.status) \(result.messages)")
+    try FileManager.default.createDirectory(
+      at: command.folder.appending(path: "blocked/picture.png"), withIntermediateDirectories: true)
+    let result = try command.run("run", "g.yaml", "-o", folder, "--progress", "json")
+    #expect(result.status == 74, "\(result.status) \(result.messages)")
+    #expect(result.messages.contains(place))
+    #expect(!result.messages.contains("node.s") && result.output.isEmpty)
   }
 }

@@ -48,6 +48,25 @@ struct FileTests {
         == #"cannot open "a \"b\"": No such file or directory"#)
   }
 
+  /// What is to be read and is missing has a code of its own; what cannot be written is an I/O error.
+  @Test func aMissingFolderToWriteToIsNoMissingInput() {
+    #expect(FileError("open", "x", code: ENOENT).exitStatus == .missingFile)
+    #expect(FileError("make the folder", "/proc/x", code: ENOENT).exitStatus == .ioError)
+    #expect(FileError("write", "x/y", code: ENOTDIR).exitStatus == .ioError)
+  }
+
+  @Test func whatCouldNotBeWrittenIsFoundWithoutWriting() throws {
+    let folder = try TestFolder()
+    try AtomicFile.check(folder.path + "/a/b.png")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path + "/a").isEmpty)
+    try folder.write("b.png", "x")
+    try AtomicFile.check(folder.path + "/b.png")
+    #expect(try TestFiles.read(folder.path + "/b.png") == "x")
+    #expect(throws: FileError.self) { try AtomicFile.check(folder.path + "/b.png/c.png") }
+    #expect(throws: FileError.self) { try AtomicFile.check(folder.path + "/a") }
+    #expect(throws: FileError.self) { try AtomicFile.check("/proc/x/y.png") }
+  }
+
   @Test func aFullDiskIsTemporary() throws {
     // Every write to this device fails with "no space left".
     guard FileManager.default.fileExists(atPath: "/dev/full") else { return }

@@ -42,6 +42,33 @@ struct ParamTests {
       try value(["seed=18446744073709551615"], "seed") == .int(18_446_744_073_709_551_615))
   }
 
+  /// No node can do anything with them, and they would pass through every comparison.
+  @Test(arguments: [".nan", ".inf", "-.inf"])
+  func numbersThatAreNoneAreErrors(_ text: String) throws {
+    let harness = try Harness()
+    let graph = """
+      version: 1
+      params:
+        amount: {type: float, default: DEFAULT}
+      nodes:
+        text: {type: Everything, amount: $params.amount, flag: true, text: a}
+      outputs: {y: $text}
+      """
+    func complaints(_ graph: String, sets: [String] = []) throws -> [Diagnostic] {
+      let error = #expect(throws: Diagnostics.self) { try harness.validate(graph, sets: sets) }
+      return error?.errors ?? []
+    }
+    let inDefault = try complaints(graph.replacing("DEFAULT", with: text))
+    #expect(inDefault.count == 1 && inDefault.first?.message.contains("`amount`") == true)
+    #expect(inDefault.first?.expected == "a finite number")
+    let sound = graph.replacing("DEFAULT", with: "0.5")
+    _ = try harness.validate(sound)
+    let set = try complaints(sound, sets: ["amount=\(text)"])
+    #expect(set.count == 1 && set.first?.message.contains("`amount`") == true)
+    let inNode = try complaints(sound.replacing("$params.amount", with: text))
+    #expect(inNode.count == 1 && inNode.first?.port == "amount")
+  }
+
   @Test func textsAreFilledIn() throws {
     let harness = try Harness()
     let graph = try harness.validate(Self.graph, sets: ["amount=1"])

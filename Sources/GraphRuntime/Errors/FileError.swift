@@ -25,14 +25,16 @@ public struct FileError: ExitStatusError, Hashable {
     self.code = code
   }
 
-  /// `missingFile` when there is no such file, `temporary` when the disk is full, else `ioError`.
+  /// `missingFile` when there is no such file to read, `temporary` when the disk is full, else `ioError`.
   public var exitStatus: ExitStatus {
     switch code {
-    case ENOENT, ENOTDIR: .missingFile
+    case ENOENT where isReading, ENOTDIR where isReading: .missingFile
     case ENOSPC, EDQUOT, EAGAIN: .temporary
     default: .ioError
     }
   }
+
+  private var isReading: Bool { ["open", "read", "descend into"].contains(operation) }
 }
 
 extension FileError: CustomStringConvertible {

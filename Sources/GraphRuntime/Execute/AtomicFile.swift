@@ -31,10 +31,7 @@ public enum AtomicFile {
   ) throws {
     let folder = folderName(of: path)
     try makeFolder(folder)
-    let number = UInt64.random(in: 0 ... .max)
-    let temporary = joinPath(folder, ".tmp-\(getpid())-\(String(number, radix: 36))")
-    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, permissions)
-    guard descriptor >= 0 else { throw FileError("create a file in", folder, code: errno) }
+    let (temporary, descriptor) = try openTemporary(in: folder, permissions: permissions)
     var isOpen = true
     do {
       try body(Writer(descriptor: descriptor, path: path))
@@ -81,6 +78,29 @@ public enum AtomicFile {
         rest = rest.dropFirst(count)
       }
     }
+  }
+
+  private static func openTemporary(
+    in folder: String, permissions: mode_t = 0o666
+  ) throws -> (path: String, descriptor: Int32) {
+    let number = UInt64.random(in: 0 ... .max)
+    let path = joinPath(folder, ".tmp-\(getpid())-\(String(number, radix: 36))")
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, permissions)
+    guard descriptor >= 0 else { throw FileError("create a file in", folder, code: errno) }
+    return (path, descriptor)
+  }
+
+  /// Finds out whether a file could be written: makes its folder, and for a moment another file there.
+  ///
+  /// - Parameter path: The file.
+  /// - Throws: `FileError` when it could not be written.
+  public static func check(_ path: String) throws {
+    if FileStatus(path: path)?.isFolder == true { throw FileError("write", path, code: EISDIR) }
+    let folder = folderName(of: path)
+    try makeFolder(folder)
+    let (temporary, descriptor) = try openTemporary(in: folder)
+    close(descriptor)
+    unlink(temporary)
   }
 
   /// Makes a folder and those above it.

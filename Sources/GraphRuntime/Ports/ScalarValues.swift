@@ -35,10 +35,15 @@ extension Double: ParamValue, ScalarPortValue {
   /// - Parameters:
   ///   - literal: The plain value.
   ///   - paths: Unused.
-  /// - Throws: `ValueMismatch` for anything but a number.
+  /// - Throws: `ValueMismatch` for anything but a finite number.
   public init(literal: Literal, paths: any PathResolving) throws {
     switch literal {
-    case .float(let value): self = value
+    case .float(let value):
+      guard value.isFinite else {
+        throw ValueMismatch(
+          expected: "a finite number", got: literal.description, isOutOfRange: true)
+      }
+      self = value
     case .int(let value): self = Double(value)
     default: throw ValueMismatch(expected: "float", got: literal.summary)
     }
@@ -55,9 +60,13 @@ extension Float: ParamValue {
   /// - Parameters:
   ///   - literal: The plain value.
   ///   - paths: Unused.
-  /// - Throws: `ValueMismatch` for anything but a number.
+  /// - Throws: `ValueMismatch` for anything but a number that is finite in single precision.
   public init(literal: Literal, paths: any PathResolving) throws {
     self = Float(try Double(literal: literal, paths: paths))
+    guard isFinite else {
+      throw ValueMismatch(
+        expected: "a number below 3.5e38", got: literal.description, isOutOfRange: true)
+    }
   }
 }
 

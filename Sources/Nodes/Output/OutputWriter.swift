@@ -40,6 +40,21 @@ public struct OutputWriter: Sendable {
     }
   }
 
+  /// Where an output is written; the pictures of a batch have their numbers appended.
+  ///
+  /// - Parameters:
+  ///   - output: The output.
+  ///   - folder: The folder that relative names start from.
+  ///   - params: The graph's parameters, which its file name may have.
+  /// - Returns: The file.
+  public static func path(
+    of output: ValidatedGraph.ResolvedOutput, in folder: String, params: [String: Literal]
+  ) -> String {
+    let ending = fileEnding(of: output.typeName) ?? "?"
+    return joinPath(
+      folder, output.pattern?.expanded(params: params) ?? "\(output.name).\(ending)")
+  }
+
   /// Writes one output.
   ///
   /// - Parameters:

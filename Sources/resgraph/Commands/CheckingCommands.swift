@@ -105,9 +105,7 @@ private struct PlanReport: Encodable {
     peakBytes = plan.peakBytes
     let params = plan.graph.paramValues
     files = plan.graph.outputs.map { output in
-      let ending = OutputWriter.fileEnding(of: output.typeName) ?? "?"
-      let name = output.pattern?.expanded(params: params) ?? "\(output.name).\(ending)"
-      return joinPath(folder, name)
+      OutputWriter.path(of: output, in: folder, params: params)
     }
   }
 

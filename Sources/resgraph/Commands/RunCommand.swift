@@ -54,6 +54,7 @@ struct RunCommand: ParsableCommand {
     let sink = FileSink(
       folder: folder ?? "out/\(valid.name)", origin: metadata == .graph ? origin : nil)
     let plan = try self.engine.planner.plan(valid)
+    try sink.check(valid)
     let lifetimes = ModelLifetimes(plan, store: engine.models)
     let executor = Executor(
       sink: sink,
@@ -129,6 +130,13 @@ private final class FileSink: OutputSink {
   init(folder: String, origin: String?) {
     self.folder = folder
     self.origin = origin
+  }
+
+  /// Finds before anything runs that an output could not be written.
+  func check(_ graph: ValidatedGraph) throws {
+    for output in graph.outputs {
+      try AtomicFile.check(OutputWriter.path(of: output, in: folder, params: graph.paramValues))
+    }
   }
 
   func write(
