@@ -1,24 +1,21 @@
 import TensorRuntime
 
 /// Heun's second-order method: every Euler step is repeated with the mean of both slopes.
-struct HeunSampler: Sampler {
+struct HeunSampler: SigmaTableSampler {
   private struct FirstHalf: Sendable {
     let derivative: Tensor
     let difference: Float
     let sample: Tensor
   }
 
-  private let rule: SigmaTableRule
+  let rule: SigmaTableRule
+  var table = SigmaTable()
+  var cursor = StepCursor()
   private let prediction: PredictionType
   private let clipping: Clipping
-  private(set) var table = SigmaTable()
-  private var cursor = StepCursor()
   /// What the Euler half left for the second half.
   private var firstHalf: FirstHalf?
   let order = 2
-
-  var timesteps: [Float] { table.timesteps }
-  var initNoiseSigma: Float { table.initNoiseSigma }
 
   init(_ settings: SamplerSettings) throws {
     let schedule = try NoiseSchedule(
@@ -60,12 +57,6 @@ struct HeunSampler: Sampler {
     firstHalf = nil
   }
 
-  mutating func setBeginIndex(_ index: Int) { cursor.begin = index }
-
-  mutating func scaleModelInput(_ sample: Tensor, timestep: Float) -> Tensor {
-    table.scaled(sample, entry: cursor.locate(timestep, in: timesteps))
-  }
-
   mutating func step(
     modelOutput: Tensor, timestep: Float, sample: Tensor, generator: inout TorchGenerator
   ) -> SamplerStep {
@@ -88,10 +79,5 @@ struct HeunSampler: Sampler {
     return SamplerStep(
       previous: Tensor.multiplyAdd(sample, 1, derivative, difference),
       predictedOriginal: original)
-  }
-
-  func addNoise(_ original: Tensor, noise: Tensor, timestep: Float) -> Tensor {
-    let entry = cursor.noiseEntry(timestep, in: timesteps)
-    return Tensor.multiplyAdd(original, 1, noise, table.sigmas[entry])
   }
 }
