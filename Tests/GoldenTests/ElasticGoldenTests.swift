@@ -39,6 +39,9 @@ import Weights
       options.reducedGuidance = try #require(entry.double("rrg_scale"))
       options.reducedGuidanceStop = try #require(entry.double("rrg_stop"))
       options.cosineScale = try #require(entry.double("cosine_scale"))
+      if let name = entry.string("schedule") {
+        options.pullSchedule = try #require(PullSchedule(rawValue: name))
+      }
       options.window = entry.int("patch")
       options.viewBatch = entry.int("view_batch") ?? 1
       options.seed = UInt64(try #require(entry.int("seed")))
@@ -86,7 +89,7 @@ import Weights
       let denoiser = try ElasticDenoiser(
         predictor: unet, schedulerConfig: try SchedulerConfig(json: nil), options: options)
       return try denoiser.run(
-        inputs, autoencoder: autoencoder, resume: resume, progress: progress)
+        inputs, autoencoder: .kl(autoencoder), resume: resume, progress: progress)
     }
 
     /// The latents that the golden keeps: all, or every third.
@@ -111,7 +114,9 @@ import Weights
     }
   }
 
-  @Test(arguments: ["square", "tall", "wide", "small", "patches", "control"])
+  @Test(arguments: [
+    "square", "tall", "wide", "small", "patches", "control", "linear", "constant",
+  ])
   func stableDiffusion(_ name: String) throws {
     let fixture = try Fixture("sd")
     expectClose(
@@ -135,6 +140,7 @@ import Weights
       ("guidance", { $0.guidance *= 1.1 }), ("resampling", { $0.resamplingSteps -= 1 }),
       ("new_p", { $0.newShare = 0.5 }), ("rrg_scale", { $0.reducedGuidance = 0 }),
       ("rrg_stop", { $0.reducedGuidanceStop = 0.6 }), ("cosine_scale", { $0.cosineScale = 6 }),
+      ("schedule", { $0.pullSchedule = .linear }), ("schedule", { $0.pullSchedule = .constant }),
       ("patch", { $0.window = 16 }), ("seed", { $0.seed += 1 }),
     ]
     for (name, change) in changes {
@@ -198,11 +204,16 @@ import Weights
     ]
     let isOfficial = axes.allSatisfy(\.isOfficial)
     #expect(!isOfficial)
-    let found = try fixture.latents("wide") { options, inputs in
-      (options.steps, options.resamplingSteps) = (2, 1)
-      inputs.start = .noise(shape: shape)
-    }
+    let found = try Self.tinySDXLLatents(width: width, height: height)
     #expect(found.shape == shape && !found.hasNonFinite)
+  }
+
+  /// What the tiny SDXL model makes of zeros of any size in the last two of many steps.
+  static func tinySDXLLatents(width: Int, height: Int) throws -> Tensor {
+    try Fixture("sdxl").latents("wide") { options, inputs in
+      (options.steps, options.strength, options.resamplingSteps) = (100, 0.02, 1)
+      inputs.start = .latent(Tensor.zeros([1, 4, height / 8, width / 8]))
+    }
   }
 
   @Test func wrongOptionsAreErrors() throws {

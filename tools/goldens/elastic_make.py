@@ -118,6 +118,9 @@ class Runner:
         model.set_view_config(case.get("patch"))
         if picture is not None:
             options = dict(condition_image=picture, controlnet_conditioning_scale=case["control"])
+        if "schedule" in case:
+            name = {"linear": "LinearScheduler", "constant": "ConstScheduler"}[case["schedule"]]
+            options["rrg_scherduler_cls"] = getattr(self.module, name)
         model.seed_everything(case["seed"])
         with torch.no_grad():
             model.generate_image(
@@ -138,6 +141,7 @@ CASES = {
     "sd": {
         "square": case(768, 768), "tall": case(512, 768, seed=6, new_p=0.6), "wide": case(1024, 512, resampling=5, seed=7),
         "small": case(448, 384, resampling=0, rrg_scale=0.0, seed=8), "patches": case(640, 768, patch=48, view_batch=3, seed=9),
+        "linear": case(576, 512, schedule="linear", seed=11), "constant": case(576, 512, schedule="constant", seed=11),
     },
     "sdxl": {
         "wide": case(1280, 1024, steps=3), "tall": case(768, 1536, steps=3, seed=6), "square": case(1280, 1280, steps=3, seed=7),

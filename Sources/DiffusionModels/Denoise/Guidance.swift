@@ -14,7 +14,8 @@ struct Guidance: Sendable {
     return rescale > 0 ? rescaled(guided, like: positive) : guided
   }
 
-  private func rescaled(_ guided: Tensor, like positive: Tensor) -> Tensor {
+  /// A guided prediction with its spread brought back, as far as wanted, to that of the prompt's own.
+  func rescaled(_ guided: Tensor, like positive: Tensor) -> Tensor {
     let wanted = positive.standardDeviationPerSample()
     let found = guided.standardDeviationPerSample()
     let parts = wanted.indices.map { index in

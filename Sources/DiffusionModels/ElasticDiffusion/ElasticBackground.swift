@@ -5,13 +5,13 @@ import Weights
 ///
 /// A strip's colour and noise depend on its place, size and time step alone.
 struct ElasticBackground: Sendable {
-  private let autoencoder: AutoencoderKL
+  private let autoencoder: Autoencoder
   private let sampler: DDIMSampler
   /// The strips of the present time step.
   private var strips: [String: Tensor] = [:]
   private var timestep: Float = -1
 
-  init(autoencoder: AutoencoderKL, sampler: DDIMSampler) {
+  init(autoencoder: Autoencoder, sampler: DDIMSampler) {
     self.autoencoder = autoencoder
     self.sampler = sampler
   }
@@ -47,12 +47,18 @@ struct ElasticBackground: Sendable {
 
   private func makeStrip(_ name: String, _ height: Int, _ width: Int) -> Tensor {
     var generator = TorchGenerator(seed: UInt64(Digest.md5Prefix(name)))
-    let scale = autoencoder.config.downscale
+    let config = autoencoder.config
+    let scale = config.downscale
     // Colours of 0...1, though the autoencoder's pictures lie in -1...1.
-    let planes = generator.rand(3).map { Tensor.full([1, 1, height * scale, width * scale], $0) }
+    let planes = generator.rand(config.inChannels).map {
+      Tensor.full([1, 1, height * scale, width * scale], $0)
+    }
     let (mean, logvar) = autoencoder.encode(Tensor.concatenate(planes, axis: 1))
-    let drawn = AutoencoderKL.draw(mean: mean, logvar: logvar, generator: &generator)
-    let clean = autoencoder.scaled(drawn)
+    // The small architecture knows one latent of each picture; there is nothing to draw.
+    let latent = logvar.map {
+      AutoencoderKL.draw(mean: mean, logvar: $0, generator: &generator)
+    }
+    let clean = autoencoder.scaled(latent ?? mean)
     return sampler.addNoise(clean, noise: generator.randn(clean.shape), timestep: timestep)
   }
 

@@ -64,7 +64,7 @@ public struct ElasticDenoiser: Sendable {
       throw DenoiseError.badOption(
         name: "unet", reason: "latent-consistency models are not asked with and without a prompt")
     }
-    let choices = SamplerOptions(kind: .ddim, spacing: options.spacing)
+    let choices = SamplerOptions(kind: .ddim, spacing: options.spacing, eta: options.eta)
     guard var sampler = try makeSampler(choices, config: schedulerConfig) as? DDIMSampler else {
       preconditionFailure("ddim makes a DDIM sampler")
     }
@@ -87,29 +87,17 @@ public struct ElasticDenoiser: Sendable {
     return Array(sampler.timesteps.suffix(kept))
   }
 
-  /// Whether a run needs the autoencoder: where the model sees less than its own size, the rest is background.
-  ///
-  /// - Parameters:
-  ///   - height: Rows of the latent.
-  ///   - width: Columns of the latent.
-  /// - Returns: False for squares of at least the native side.
-  public func needsAutoencoder(height: Int, width: Int) -> Bool {
-    let native = options.nativeSide
-    return options.reducedSize(height: height, width: width) != (native, native)
-      || options.contextSide % 2 != 0
-  }
-
   /// Runs the loop.
   ///
   /// - Parameters:
   ///   - inputs: The tensors.
-  ///   - autoencoder: Draws the background; see `needsAutoencoder(height:width:)`.
+  ///   - autoencoder: Draws the background; see `ElasticOptions.background(height:width:)`.
   ///   - resume: A state of an earlier run with the same options and inputs.
   ///   - progress: Called after every step; throwing stops the run there.
   /// - Returns: The final latents, scaled as the UNet has them.
   /// - Throws: `DenoiseError` when inputs do not fit; what a control or `progress` throws.
   public func run(
-    _ inputs: ElasticInputs, autoencoder: AutoencoderKL?, resume: ElasticState? = nil,
+    _ inputs: ElasticInputs, autoencoder: Autoencoder?, resume: ElasticState? = nil,
     progress: (ElasticProgress) throws -> Void = { _ in }
   ) throws -> Tensor {
     try check(inputs, autoencoder)
@@ -132,7 +120,7 @@ public struct ElasticDenoiser: Sendable {
     return run.latents
   }
 
-  private func check(_ inputs: ElasticInputs, _ autoencoder: AutoencoderKL?) throws {
+  private func check(_ inputs: ElasticInputs, _ autoencoder: Autoencoder?) throws {
     let shape = inputs.start.shape
     guard shape.count == 4, shape.allSatisfy({ $0 > 0 }), shape[1] == predictor.inputChannels else {
       throw DenoiseError.shapeMismatch(
@@ -145,7 +133,7 @@ public struct ElasticDenoiser: Sendable {
       throw DenoiseError.badOption(
         name: "unet", reason: "image prompts with masks do not know the parts of a picture")
     }
-    if autoencoder == nil, needsAutoencoder(height: shape[2], width: shape[3]) {
+    if autoencoder == nil, options.background(height: shape[2], width: shape[3]) != nil {
       throw DenoiseError.badOption(
         name: "vae", reason: "pictures of this size are filled up with a background")
     }

@@ -1,11 +1,25 @@
+/// How the pull towards the reduced picture fades over the steps that have it.
+public enum PullSchedule: String, Sendable, CaseIterable {
+  /// Half a cosine wave, to a power.
+  case cosine
+  /// Evenly, to nothing.
+  case linear
+  /// Not at all.
+  case constant
+}
+
 /// The numbers of an ElasticDiffusion run.
 public struct ElasticOptions: Sendable, Equatable {
   /// Steps of the whole schedule.
   public var steps = 50
   /// How strongly the prompt pulls.
   public var guidance = 10.0
+  /// How far the guided prediction's spread is brought back to that of the prompt's (0 not at all, 1 wholly).
+  public var guidanceRescale = 0.0
   /// How much of the schedule runs when a run starts from a picture, 0...1.
   public var strength = 1.0
+  /// The share of fresh noise in every step, 0...1.
+  public var eta = 0.0
   /// Where all random numbers of the run come from.
   public var seed: UInt64 = 0
   /// How timesteps are picked.
@@ -19,7 +33,9 @@ public struct ElasticOptions: Sendable, Equatable {
   public var reducedGuidance = 1000.0
   /// The last share of the steps, in which it is not pulled.
   public var reducedGuidanceStop = 0.2
-  /// How fast the pull fades.
+  /// How the pull fades.
+  public var pullSchedule = PullSchedule.cosine
+  /// How fast the pull fades along a cosine.
   public var cosineScale = 10.0
   /// The side in latent pixels that the model draws well.
   public var nativeSide: Int
@@ -47,6 +63,7 @@ public struct ElasticOptions: Sendable, Equatable {
       (1...nativeSide).contains(windowSide), "patch", "must lie in 1...\(nativeSide)")
     try require((0...1).contains(strength), "strength", "must lie in 0...1")
     try require(guidance.isFinite, "guidance", "must be a number")
+    try require((0...1).contains(guidanceRescale), "guidance_rescale", "must lie in 0...1")
     try require((0...1000).contains(resamplingSteps), "resampling_steps", "must lie in 0...1000")
     try require((0...1).contains(newShare), "new_p", "must lie in 0...1")
     try require(
@@ -74,6 +91,22 @@ public struct ElasticOptions: Sendable, Equatable {
       return min(max(Int(floorDivision(pixels, Double(scale))), 1), side)
     }
     return (reduced(height), reduced(width))
+  }
+}
+
+extension ElasticOptions {
+  /// What a run's autoencoder must draw: where the model sees less than its own size, the rest is background.
+  ///
+  /// - Parameters:
+  ///   - height: Rows of the result's latent.
+  ///   - width: Columns of the result's latent.
+  /// - Returns: A size in latent pixels that no strip of the background exceeds; nil when there is none.
+  public func background(height: Int, width: Int) -> (height: Int, width: Int)? {
+    let reduced = reducedSize(height: height, width: width)
+    // What windows and their context show is never smaller, but for an odd row or column.
+    let missing = max(
+      nativeSide - min(reduced.height, reduced.width), contextSide.isMultiple(of: 2) ? 0 : 1)
+    return missing > 0 ? (nativeSide, (missing + 1) / 2) : nil
   }
 }
 

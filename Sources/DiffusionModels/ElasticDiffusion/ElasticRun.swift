@@ -15,7 +15,7 @@ struct ElasticRun {
 
   /// Draws or takes the noise and makes the first latents from it.
   init(
-    _ denoiser: ElasticDenoiser, _ inputs: ElasticInputs, autoencoder: AutoencoderKL?
+    _ denoiser: ElasticDenoiser, _ inputs: ElasticInputs, autoencoder: Autoencoder?
   ) throws {
     options = denoiser.options
     sampler = denoiser.sampler
@@ -86,16 +86,18 @@ struct ElasticRun {
   ) throws -> Attempt {
     let direction = try direction(latents, step, resampling: resampling)
     let details = try model.unconditional(latents, step, &random)
-    let prediction = Tensor.multiplyAdd(details, 1, direction.full, guidance)
-    return Attempt(
-      direction: direction, result: sampled(prediction, latents, timestep: step.timestep))
+    let prediction = guided(details, direction.full, guidance)
+    let result = sampler.step(
+      modelOutput: prediction, timestep: step.timestep, sample: latents, generator: &random.torch)
+    return Attempt(direction: direction, result: result)
   }
 
-  private mutating func sampled(
-    _ prediction: Tensor, _ sample: Tensor, timestep: Float
-  ) -> SamplerStep {
-    sampler.step(
-      modelOutput: prediction, timestep: timestep, sample: sample, generator: &random.torch)
+  /// The prediction without the prompt, led where the prompt leads.
+  private func guided(_ unconditional: Tensor, _ direction: Tensor, _ scale: Float) -> Tensor {
+    let guided = Tensor.multiplyAdd(unconditional, 1, direction, scale)
+    guard options.guidanceRescale > 0 else { return guided }
+    return Guidance(scale: scale, rescale: Float(options.guidanceRescale))
+      .rescaled(guided, like: unconditional + direction)
   }
 
   /// Where the prompt leads, estimated at the reduced size.
@@ -138,8 +140,12 @@ struct ElasticRun {
     let seen = attempt.direction
     let direction = upsampleNearest(
       seen.full, height: reduction.rows.reduced, width: reduction.columns.reduced)
-    let prediction = Tensor.multiplyAdd(seen.unconditional, 1, direction, guidance)
-    let reduced = sampled(prediction, seen.latents, timestep: step.timestep)
+    let prediction = guided(seen.unconditional, direction, guidance)
+    // Its step is not taken, so neither is its noise.
+    var generator = random.torch
+    let reduced = sampler.step(
+      modelOutput: prediction, timestep: step.timestep, sample: seen.latents,
+      generator: &generator)
     guard let target = reduced.predictedOriginal else { return nil }
     let shape = latents.shape
     let enlarged = upsampleNearest(target, height: shape[2], width: shape[3])
@@ -147,12 +153,18 @@ struct ElasticRun {
     return (enlarged.contiguous() - original) * Float(2 * weight / Double(count))
   }
 
-  /// The pull's weight: a cosine that fades to nothing before the last steps.
+  /// The pull's weight: it fades, and is nothing in the last steps.
   private func reducedGuidance(_ step: DenoiseStep) -> Double {
     let end = step.count - Int(Double(step.count) * options.reducedGuidanceStop)
     guard step.index < end else { return 0 }
-    let fading = 0.5 * (1 + cos(Double.pi * Double(step.index) / Double(end)))
-    return options.reducedGuidance * pow(fading, options.cosineScale)
+    let progress = Double(step.index) / Double(end)
+    let share =
+      switch options.pullSchedule {
+      case .cosine: pow(0.5 * (1 + cos(Double.pi * progress)), options.cosineScale)
+      case .linear: 1 - progress
+      case .constant: 1.0
+      }
+    return options.reducedGuidance * share
   }
 }
 

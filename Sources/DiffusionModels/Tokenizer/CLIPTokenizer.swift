@@ -32,6 +32,8 @@ public struct CLIPTokenizer: Sendable {
 
   /// CLIP's own sequence length.
   public static let standardLength = 77
+  /// How many tokens CLIP's own vocabulary has.
+  public static let builtInCount = 49_408
 
   init(_ description: TokenizerDescription) {
     let vocabulary = description.vocabulary

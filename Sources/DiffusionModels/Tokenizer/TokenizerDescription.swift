@@ -32,6 +32,28 @@ extension CLIPTokenizer {
   }
 }
 
+/// What can be known of a tokenizer without reading its vocabulary, which takes a third of a second.
+public struct TokenizerHeader: Sendable, Equatable {
+  /// The sequence length that prompts are filled up to.
+  public let maximumLength: Int
+
+  /// CLIP's own tokenizer.
+  public static let builtIn = TokenizerHeader(maximumLength: CLIPTokenizer.standardLength)
+
+  init(maximumLength: Int) { self.maximumLength = maximumLength }
+
+  /// Looks at the files of a folder.
+  ///
+  /// - Parameter folder: A folder such as a checkpoint's `tokenizer`.
+  /// - Throws: `TokenizerError` or `WeightError` when files are missing, empty or cut off, or the length is not one.
+  public init(folder: String) throws {
+    let files = TokenizerFolder(path: folder)
+    try files.checkVocabulary()
+    let config = try files.json("tokenizer_config.json") ?? .object([:])
+    self.init(maximumLength: try files.maximumLength(config))
+  }
+}
+
 /// The files of one tokenizer folder.
 private struct TokenizerFolder {
   let path: String
@@ -40,10 +62,7 @@ private struct TokenizerFolder {
     let serialized = try json("tokenizer.json")
     var result = TokenizerDescription(vocabulary: try vocabulary(serialized))
     let config = try json("tokenizer_config.json") ?? .object([:])
-    if let length = config.int("model_max_length"), length < 100_000 {
-      guard length >= 2 else { throw TokenizerError.lengthTooSmall(length) }
-      result.maximumLength = length
-    }
+    result.maximumLength = try maximumLength(config)
     if let decoder = config["added_tokens_decoder"]?.objectValue {
       result.addedTokens = try decoder.map { key, value in
         guard let id = Int(key), let token = AddedToken(json: value, special: false) else {
@@ -63,6 +82,15 @@ private struct TokenizerFolder {
     }
     try checkIDs(result)
     return result.withSpecialTokensAdded()
+  }
+
+  /// Sequences need room for a start and an end; transformers writes a huge number where there is no limit.
+  func maximumLength(_ config: JSONValue) throws -> Int {
+    guard let length = config.int("model_max_length"), length < 100_000 else {
+      return CLIPTokenizer.standardLength
+    }
+    guard length >= 2 else { throw TokenizerError.lengthTooSmall(length) }
+    return length
   }
 
   private func readSpecialTokens(
@@ -181,11 +209,33 @@ private struct TokenizerFolder {
 
   // MARK: Files
 
+  /// Looks at the ends of the files that the vocabulary is in: an object that is begun must be closed.
+  func checkVocabulary() throws {
+    func check(_ name: String, isObject: Bool) throws -> Bool {
+      guard let ends = try readEnds(file(name)) else { return false }
+      guard let first = ends.first(where: { !isSpace($0) }) else {
+        throw malformed(name, "is empty")
+      }
+      if isObject {
+        let last = ends.last { !isSpace($0) }
+        guard first == UInt8(ascii: "{") else { throw malformed(name, "is no JSON object") }
+        guard last == UInt8(ascii: "}") else { throw malformed(name, "is cut off") }
+      }
+      return true
+    }
+    if try check("tokenizer.json", isObject: true) { return }
+    guard try check("vocab.json", isObject: true), try check("merges.txt", isObject: false) else {
+      throw TokenizerError.filesMissing(folder: path)
+    }
+  }
+
+  private func isSpace(_ byte: UInt8) -> Bool { [0x20, 0x0A, 0x0D, 0x09].contains(byte) }
+
   private func file(_ name: String) -> String {
     path.hasSuffix("/") ? path + name : path + "/" + name
   }
 
-  private func json(_ name: String) throws -> JSONValue? {
+  func json(_ name: String) throws -> JSONValue? {
     do throws(WeightError) {
       return try JSONValue.read(path: file(name))
     } catch .fileMissing {

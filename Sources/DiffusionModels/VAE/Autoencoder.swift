@@ -100,6 +100,14 @@ public enum AutoencoderConfig: Sendable, Equatable {
     }
   }
 
+  /// Channels of the picture that is encoded.
+  public var inChannels: Int {
+    switch self {
+    case .kl(let config): config.inChannels
+    case .tiny(let config): config.inChannels
+    }
+  }
+
   /// Channels of the picture that is decoded.
   public var outChannels: Int {
     switch self {

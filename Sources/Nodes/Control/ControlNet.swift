@@ -52,7 +52,8 @@ struct ControlNetFiles: Sendable {
 
   init(path: String) throws {
     layout = try ControlNetLayout(path: path)
-    config = try ControlNetConfig(json: layout.config)
+    let json = layout.config
+    config = try ConfigurationFault.naming(path) { try ControlNetConfig(json: json) }
     try layout.source.checkReadable()
   }
 

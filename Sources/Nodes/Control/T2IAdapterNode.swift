@@ -26,7 +26,9 @@ struct T2IAdapterNode: NodeType {
   /// The adapter's folder and what its configuration says, checked.
   private func adapter(_ path: InputPath) throws -> (ComponentFolder, T2IAdapterConfig) {
     let folder = try ComponentFolder(path: path.resolved)
-    let config = try T2IAdapterConfig(json: folder.config)
+    let config = try ConfigurationFault.naming(folder.path) {
+      try T2IAdapterConfig(json: folder.config)
+    }
     guard config.inChannels == 1 || config.inChannels == 3 else {
       throw NodeError(
         "the T2I-Adapter does not look at pictures", port: "path", expected: "1 or 3 in_channels",

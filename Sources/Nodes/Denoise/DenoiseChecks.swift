@@ -119,17 +119,27 @@ extension UNetRecipe {
     }
   }
 
-  /// The memory of a denoising run whose model calls have this shape.
-  func denoisingMemory(_ call: [Int], resultBytes: Int) -> MemoryEstimate? {
+  /// The memory of a denoising run.
+  ///
+  /// - Parameters:
+  ///   - call: The shape of the largest model call.
+  ///   - resultBytes: The size of the result.
+  ///   - other: A model that stays loaded beside the denoiser and works while that waits.
+  /// - Returns: The estimate; nil where the denoiser's files do not say.
+  func denoisingMemory(
+    _ call: [Int], resultBytes: Int, beside other: (weights: Int, featureMaps: Int) = (0, 0)
+  ) -> MemoryEstimate? {
     guard let weights = try? source().packedByteCount, let config = try? config() else {
       return nil
     }
     let channels = config.levels.map(\.channels).reduce(0, +)
-    // Skips of the way down and a few feature maps at the finest level.
-    let activations = call[0] * call[2] * call[3] * channels * 4 * 8
+    // Skips of the way down and a few feature maps at the finest level, as measured on SD 1.5.
+    let featureMaps = max(call[0] * call[2] * call[3] * channels * 4 * 4, other.featureMaps)
+    let program = 96 << 20
     let prompts = imagePrompts.reduce(0) { $0 + $1.packedByteCount }
     let encoder = imagePrompts.map(\.encoder.packedByteCount).max() ?? 0
     return MemoryEstimate(
-      workingBytes: max(weights + activations, encoder) + prompts, outputBytes: resultBytes)
+      workingBytes: max(weights + other.weights + featureMaps + program, encoder) + prompts,
+      outputBytes: resultBytes)
   }
 }

@@ -26,12 +26,17 @@ struct ElasticDiffusion: NodeType {
   var vae: VAERecipe?
   @Param("How steps are taken; the method is defined for ddim alone")
   var sampler = SamplerChoice(.ddim)
+  @Param("How noise levels are spread over the steps; ddim has the default alone")
+  var schedule = ScheduleChoice(.default)
   @Param("How timesteps are picked from the training schedule")
   var spacing = SpacingChoice(.default)
   @Param("Steps of the whole schedule", min: 1, max: 1_000) var steps = 50
   @Param("How strongly the prompt pulls", min: 0, max: 1_000) var guidance = 10.0
+  @Param("How far the guided prediction's spread is brought back", min: 0, max: 1)
+  var guidanceRescale = 0.0
   @Param("How much of the schedule runs when starting from a picture", min: 0, max: 1)
   var strength = 1.0
+  @Param("Share of fresh noise in the steps", min: 0, max: 1) var eta = 0.0
   @Param("Seed of all random numbers of the run") var seed: Seed = 0
   @Param(
     "How often per step the prompt's direction is estimated again from other pixels; above 0 every "
@@ -45,7 +50,9 @@ struct ElasticDiffusion: NodeType {
     max: 1_000_000)
   var rrgScale = 1_000.0
   @Param("Last share of the steps, which is not pulled", min: 0, max: 1) var rrgStop = 0.2
-  @Param("How fast the pull fades", min: 0, max: 1_000) var cosineScale = 10.0
+  @Param("How the pull fades over the steps that have it")
+  var rrgSchedule = PullScheduleChoice(.cosine)
+  @Param("How fast the pull fades along a cosine", min: 0, max: 1_000) var cosineScale = 10.0
   @Param(
     "Side of the windows in latent pixels, eight picture pixels each; half of the native side when "
       + "left out", min: 1, max: 2_048)
@@ -68,7 +75,11 @@ struct ElasticDiffusion: NodeType {
           "ElasticDiffusion undoes steps, which only ddim's can be", port: "sampler",
           expected: "ddim", got: sampler.value.rawValue))
     }
+    try checkDenoiser(recipe)
     let options = try options(recipe)
+    let sampling = SamplerOptions(
+      kind: .ddim, schedule: schedule.value, spacing: spacing.value, eta: eta)
+    try recipe.checkSampling(sampling, steps: steps, context)
     if let patch, patch > options.nativeSide {
       context.report(
         NodeError(
@@ -84,7 +95,41 @@ struct ElasticDiffusion: NodeType {
     try checks.report(known, to: context)
     if let latent = $latent.known { try checks.requireWholePicture(latent) }
     try check($control.known ?? [], run(recipe, content.shape), options)
+    if let given = $vae.known {
+      try checkBackground(given ?? recipe.ownVAE, recipe, options, content.shape)
+    }
     denoised = .predicted(content.shape)
+  }
+
+  /// Refuses a denoiser that is told how strong guidance is: there is no telling the prompt's part of its answer.
+  private func checkDenoiser(_ recipe: UNetRecipe) throws {
+    guard try recipe.config().timestepCondWidth != nil else { return }
+    throw NodeError(
+      "a latent-consistency denoiser cannot be asked with and without the prompt", port: "unet",
+      expected: "a denoiser without time_cond_proj_dim", got: recipe.base.path,
+      hint: "UNetDenoise and MultiDiffusion take it; an LCM-LoRA works here too")
+  }
+
+  /// Checks that the autoencoder, where one is needed, draws backgrounds for the denoiser.
+  private func checkBackground(
+    _ vae: VAERecipe, _ recipe: UNetRecipe, _ options: ElasticOptions, _ shape: [Int]
+  ) throws {
+    guard options.background(height: shape[2], width: shape[3]) != nil else { return }
+    let config: AutoencoderConfig
+    do {
+      config = try vae.config()
+    } catch {
+      throw NodeError(
+        "pictures of this size are filled up with a background: \(error)", port: "vae",
+        hint: "connect a VAELoad")
+    }
+    let channels = try recipe.config().inChannels
+    guard config.latentChannels == channels, config.downscale == 8 else {
+      throw NodeError(
+        "the autoencoder is for another denoiser", port: "vae",
+        expected: "latents of \(channels) channels, an eighth as large as the picture",
+        got: "\(config.latentChannels) channels, 1/\(config.downscale), in \(vae.origin.path)")
+    }
   }
 
   private func check(
@@ -116,11 +161,20 @@ struct ElasticDiffusion: NodeType {
 
   func estimateMemory(_ context: ValidationContext) -> MemoryEstimate? {
     guard let recipe = $unet.known, let shape = $latent.known?.shape,
-      let native = try? options(recipe).nativeSide
+      let options = try? options(recipe)
     else { return nil }
     let batch = shape[0] * max(2, viewBatch)
+    let side = options.nativeSide
+    var other = (weights: 0, featureMaps: 0)
+    if let strip = options.background(height: shape[2], width: shape[3]) {
+      guard let vae = $vae.known.map({ $0 ?? recipe.ownVAE }), let config = try? vae.config(),
+        let source = try? vae.source()
+      else { return nil }
+      let pixels = strip.height * strip.width * config.downscale * config.downscale
+      other = (source.packedByteCount, config.encodingBytes(pixels: pixels))
+    }
     return recipe.denoisingMemory(
-      [batch, shape[1], native, native], resultBytes: 4 * shape.reduce(1, *))
+      [batch, shape[1], side, side], resultBytes: 4 * shape.reduce(1, *), beside: other)
   }
 
   mutating func run(_ context: NodeContext) throws {
@@ -132,31 +186,17 @@ struct ElasticDiffusion: NodeType {
       options: try options(unet))
     var inputs = try makeInputs(run, store: store)
     inputs.imagePrompts = imagePrompts
-    var autoencoder: AutoencoderKL?
-    if denoiser.needsAutoencoder(height: latent.shape[2], width: latent.shape[3]) {
-      autoencoder = try background(store)
+    var autoencoder: Autoencoder?
+    if try options(unet).background(height: latent.shape[2], width: latent.shape[3]) != nil {
+      autoencoder = try store.vae(vae ?? unet.ownVAE)
     }
     let count = denoiser.stepCount(from: inputs.start)
-    // A state that is damaged, or of another run, is as good as none.
-    let saved = context.checkpoint.load().flatMap { try? ElasticState(encoded: $0) }
-    context.progress(step: saved?.completed ?? 0, of: count)
-    let result = try denoiser.run(inputs, autoencoder: autoencoder, resume: saved) { progress in
-      try context.checkpoint.save(progress.state.encoded)
-      context.progress(step: progress.state.completed, of: count)
-      try context.checkCancellation()
-    }
-    denoised = LatentValue(result)
-  }
-
-  /// The autoencoder of the background, whose latents are drawn: the tiny one knows only one of each picture.
-  private func background(_ store: ModelStore) throws -> AutoencoderKL {
-    guard case .kl(let model) = try store.vae(vae ?? VAERecipe(origin: .checkpoint(unet.base)))
-    else {
-      throw NodeError(
-        "a tiny autoencoder cannot draw the background", port: "vae", expected: "AutoencoderKL",
-        got: "AutoencoderTiny")
-    }
-    return model
+    denoised = LatentValue(
+      try context.resuming(of: count) { (saved: ElasticState?, report) in
+        try denoiser.run(inputs, autoencoder: autoencoder, resume: saved) {
+          try report($0.step.index + 1, $0.state)
+        }
+      })
   }
 
   private func makeInputs(_ run: ControlledRun, store: ModelStore) throws -> ElasticInputs {
@@ -171,7 +211,7 @@ struct ElasticDiffusion: NodeType {
       start: checks.start,
       positive: try checks.condition(positive.prompt, sizes: sizes, port: "positive"),
       negative: try checks.condition(
-        negative?.prompt ?? positive.empty, sizes: sizes, port: "negative"))
+        negative?.prompt ?? positive.emptyPrompt, sizes: sizes, port: "negative"))
     inputs.noise = noise?.tensor
     try check(control, run, options)
     let reduced = pictureSizes(options, shape)[1]
@@ -191,13 +231,16 @@ struct ElasticDiffusion: NodeType {
     var options = ElasticOptions(nativeSide: side)
     options.steps = steps
     options.guidance = guidance
+    options.guidanceRescale = guidanceRescale
     options.strength = strength
+    options.eta = eta
     options.seed = seed.value
     options.spacing = spacing.value
     options.resamplingSteps = resamplingSteps
     options.newShare = newP
     options.reducedGuidance = rrgScale
     options.reducedGuidanceStop = rrgStop
+    options.pullSchedule = rrgSchedule.value
     options.cosineScale = cosineScale
     options.window = patch
     options.viewBatch = viewBatch

@@ -7,12 +7,15 @@ import Weights
 struct MultiDiffusion: NodeType {
   static let summary = """
     Draws pictures larger than the denoiser's own size through overlapping windows, and joins at \
-    every step what it says about each. Everything else is as in UNetDenoise.
+    every step what it says about each. Prompts, samplers, controls and masks work as in UNetDenoise; \
+    approximations, masks of image prompts and nine-channel denoisers do not.
     """
 
   @Input("Denoiser") var unet: UNetRecipe
   @Input("What the picture shows", family: .same(as: "unet")) var positive: ConditioningValue
-  @Input("What it does not show; the empty prompt when left out", family: .same(as: "unet"))
+  @Input(
+    "What it does not show; when left out the empty prompt, or zeros where SDXL has them",
+    family: .same(as: "unet"))
   var negative: ConditioningValue?
   @Input("What to start from; its shape is the result's") var latent: LatentValue
   @Input("ControlNets and the like, applied together", family: .same(as: "unet"))
@@ -83,9 +86,9 @@ struct MultiDiffusion: NodeType {
 
   func estimateMemory(_ context: ValidationContext) -> MemoryEstimate? {
     guard let recipe = $unet.known, let shape = $latent.known?.shape,
-      let side = try? windowSide(recipe)
+      let side = try? windowSide(recipe), let run = try? run(recipe, shape)
     else { return nil }
-    let batch = shape[0] * (guidance > 1 ? 2 : 1)
+    let batch = shape[0] * (run.isGuided ? 2 : 1)
     return recipe.denoisingMemory(
       [batch, shape[1], min(side, shape[2]), min(side, shape[3])],
       resultBytes: 4 * shape.reduce(1, *))
@@ -107,15 +110,10 @@ struct MultiDiffusion: NodeType {
     var inputs = try makeInputs(isGuided: run.isGuided)
     inputs.imagePrompts = imagePrompts
     let count = denoiser.stepCount(from: inputs.start)
-    // A state that is damaged, or of another run, is as good as none.
-    let saved = context.checkpoint.load().flatMap { try? DenoiseState(encoded: $0) }
-    context.progress(step: saved?.completed ?? 0, of: count)
-    let result = try denoiser.run(inputs, resume: saved) { progress in
-      try context.checkpoint.save(progress.state.encoded)
-      context.progress(step: progress.state.completed, of: count)
-      try context.checkCancellation()
-    }
-    denoised = LatentValue(result)
+    denoised = LatentValue(
+      try context.resuming(of: count) { (saved: DenoiseState?, report) in
+        try denoiser.run(inputs, resume: saved) { try report($0.step.index + 1, $0.state) }
+      })
   }
 
   private func makeInputs(isGuided: Bool) throws -> DenoiseInputs {

@@ -43,3 +43,9 @@ struct SpacingChoice: WordParam {
   let value: SpacingKind
   init(_ value: SpacingKind) { self.value = value }
 }
+
+/// A way to fade, by name.
+struct PullScheduleChoice: WordParam {
+  let value: PullSchedule
+  init(_ value: PullSchedule) { self.value = value }
+}

@@ -12,7 +12,9 @@ struct UNetDenoise: NodeType {
 
   @Input("Denoiser") var unet: UNetRecipe
   @Input("What the picture shows", family: .same(as: "unet")) var positive: ConditioningValue
-  @Input("What it does not show; the empty prompt when left out", family: .same(as: "unet"))
+  @Input(
+    "What it does not show; when left out the empty prompt, or zeros where SDXL has them",
+    family: .same(as: "unet"))
   var negative: ConditioningValue?
   @Input("What to start from; its shape is the result's") var latent: LatentValue
   @Input("ControlNets and the like, applied together", family: .same(as: "unet"))
@@ -97,19 +99,10 @@ struct UNetDenoise: NodeType {
   }
 
   func estimateMemory(_ context: ValidationContext) -> MemoryEstimate? {
-    guard let recipe = $unet.known, let shape = $latent.known?.shape,
-      let weights = try? recipe.source().packedByteCount, let config = try? recipe.config()
-    else { return nil }
+    guard let recipe = $unet.known, let shape = $latent.known?.shape else { return nil }
     let batch = shape[0] * ((try? isKnownGuided(recipe)) == true ? 2 : 1)
-    let channels = config.levels.map(\.channels).reduce(0, +)
-    // Skips of the way down and a few feature maps at the finest level, as measured on SD 1.5, and
-    // the program itself.
-    let activations = batch * shape[2] * shape[3] * channels * 4 * 4 + (96 << 20)
-    let prompts = recipe.imagePrompts.reduce(0) { $0 + $1.packedByteCount }
-    let encoder = recipe.imagePrompts.map(\.encoder.packedByteCount).max() ?? 0
-    return MemoryEstimate(
-      workingBytes: max(weights + activations, encoder) + prompts,
-      outputBytes: 4 * shape.reduce(1, *))
+    return recipe.denoisingMemory(
+      [batch] + shape.dropFirst(), resultBytes: 4 * shape.reduce(1, *))
   }
 
   mutating func run(_ context: NodeContext) throws {
@@ -124,15 +117,10 @@ struct UNetDenoise: NodeType {
     var inputs = try makeInputs(model, run, store: store)
     inputs.imagePrompts = imagePrompts
     let count = denoiser.stepCount(from: inputs.start)
-    // A state that is damaged, or of another run, is as good as none.
-    let saved = context.checkpoint.load().flatMap { try? DenoiseState(encoded: $0) }
-    context.progress(step: saved?.completed ?? 0, of: count)
-    let result = try denoiser.run(inputs, resume: saved) { progress in
-      try context.checkpoint.save(progress.state.encoded)
-      context.progress(step: progress.step.index + 1, of: count)
-      try context.checkCancellation()
-    }
-    denoised = LatentValue(result)
+    denoised = LatentValue(
+      try context.resuming(of: count) { (saved: DenoiseState?, report) in
+        try denoiser.run(inputs, resume: saved) { try report($0.step.index + 1, $0.state) }
+      })
   }
 
   private func makeInputs(

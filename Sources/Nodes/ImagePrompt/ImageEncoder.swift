@@ -12,7 +12,8 @@ struct ImageEncoder: Sendable {
   init(path: String) throws {
     files = try ImageEncoderFiles(path: path)
     try files.source.checkReadable()
-    config = try CLIPVisionConfig(json: files.config)
+    let json = files.config
+    config = try ConfigurationFault.naming(path) { try CLIPVisionConfig(json: json) }
     if let json = files.preprocessor {
       preprocessor = try ImagePreprocessor(json: json, path: files.preprocessorPath)
     } else {

@@ -192,8 +192,10 @@ extension ResAdapterConfig {
     let height = keys.whole("height", in: 8...16_384)
     let ratio = keys.number("scale_ratio") ?? 0
     guard ratio != 0, let picture = (sources + promptPictures).first else {
-      size = PixelSize(width: (width ?? 512) / 8 * 8, height: (height ?? 512) / 8 * 8)
-      if let size, size.width != width ?? 512 || size.height != height ?? 512 {
+      let side = isXL ? 1_024 : 512
+      let wanted = PixelSize(width: width ?? side, height: height ?? side)
+      size = PixelSize(width: wanted.width / 8 * 8, height: wanted.height / 8 * 8)
+      if let size, size != wanted {
         keys.warn("width", "sides are multiples of 8; \(size.width)x\(size.height) is taken")
       }
       return

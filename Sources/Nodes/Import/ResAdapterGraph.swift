@@ -67,7 +67,7 @@ struct ResAdapterGraph {
     let sides = [("width", config.size?.width), ("height", config.size?.height)]
     for (name, side) in sides {
       let value = side.map { "default: \($0)" } ?? "required: true"
-      params.append((name, "{type: int, \(value), min: 64, multiple_of: 8}"))
+      params.append((name, "{type: int, \(value), min: 8, multiple_of: 8}"))
     }
     params.append(("negative", "{type: string, default: \(quoted(config.negative))}"))
     params.append(("seed", "{type: seed, default: \(config.seed)}"))

@@ -103,18 +103,9 @@ struct VAEDecode: NodeType {
     else { return nil }
     let tiling = $tile.known?.tiling(width: shape[3], height: shape[2], config: config)
     let pixels = tiling.map { $0.tilePixels * $0.tilePixels } ?? shape[2] * shape[3]
-    let maps = Self.fullSizeChannels(config)
     return MemoryEstimate(
-      workingBytes: weights + pixels * maps * 4, outputBytes: 4 * shape.reduce(1, *))
-  }
-
-  /// Channels at a picture's full size that are held at once.
-  private static func fullSizeChannels(_ config: AutoencoderConfig) -> Int {
-    switch config {
-    // The last level holds a few feature maps of the first two levels' channels.
-    case .kl(let config): 6 * (config.blockOutChannels.prefix(2).max() ?? 128)
-    case .tiny(let config): 4 * (config.decoder.last?.channels ?? 64)
-    }
+      workingBytes: weights + config.decodingBytes(pixels: pixels),
+      outputBytes: 4 * shape.reduce(1, *))
   }
 
   private static func check(_ shape: [Int], _ config: AutoencoderConfig) throws {

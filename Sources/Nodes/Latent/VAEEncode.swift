@@ -40,6 +40,15 @@ struct VAEEncode: NodeType {
       try model.encoded(image.tensor, choice: sample, generator: &generator, context))
   }
 
+  func estimateMemory(_ context: ValidationContext) -> MemoryEstimate? {
+    guard let shape = $image.known?.shape, let config = try? $vae.known?.config(),
+      let weights = try? $vae.known?.source().packedByteCount
+    else { return nil }
+    return MemoryEstimate(
+      workingBytes: weights + config.encodingBytes(pixels: shape[2] * shape[3]),
+      outputBytes: 4 * Self.latentShape(shape, config).reduce(1, *))
+  }
+
   private static func check(_ shape: [Int], _ config: AutoencoderConfig) throws {
     let step = config.downscale
     guard shape[2] % step == 0, shape[3] % step == 0 else {

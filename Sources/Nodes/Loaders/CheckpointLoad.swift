@@ -49,7 +49,7 @@ struct CheckpointLoad: NodeType {
     for component in reference.layout.components {
       switch component {
       case .unet: break
-      case .textEncoder, .textEncoder2: _ = try textEncoder.config(component)
+      case .textEncoder, .textEncoder2: try textEncoder.check(component)
       case .vae: _ = try vae.config()
       }
     }

@@ -38,16 +38,18 @@ final class PromptEncoder: Sendable {
     return .init(embeddings: last.lastHiddenState, pooled: nil)
   }
 
-  /// What stands in for a missing negative prompt: the encoding of nothing, or zeros.
+  /// The encoding of nothing.
   ///
   /// It leaves no layer out, whatever the prompt does, as in diffusers.
   func empty() throws -> ConditioningValue.Encoding {
     if let known = emptyEncoding.withLock({ $0 }) { return known }
-    let encoding =
-      layout.zeroesMissingPrompt ? zeros : try encode("", second: "", clipSkip: 0)
+    let encoding = try encode("", second: "", clipSkip: 0)
     emptyEncoding.withLock { $0 = encoding }
     return encoding
   }
+
+  /// What stands in for a missing negative prompt where that is not the encoding of nothing.
+  var missing: ConditioningValue.Encoding? { layout.zeroesMissingPrompt ? zeros : nil }
 
   /// Zeros in the form of an encoding of two encoders.
   private var zeros: ConditioningValue.Encoding {
@@ -84,7 +86,27 @@ extension TextEncoderRecipe {
 
   /// The configuration of an encoder.
   func config(_ component: Component) throws -> CLIPTextConfig {
-    try CLIPTextConfig(json: try base.layout.config(component))
+    try base.config(component) { try CLIPTextConfig(json: $0) }
+  }
+
+  /// Checks by headers that an encoder and its tokenizer fit each other.
+  func check(_ component: Component) throws {
+    let config = try config(component)
+    let folder = base.layout.tokenizerFolder(component)
+    let header = try folder.map { try TokenizerHeader(folder: $0) } ?? .builtIn
+    func fault(_ reason: String) -> ConfigurationFault {
+      ConfigurationFault(file: base.configFile(component), reason: reason)
+    }
+    guard header.maximumLength <= config.maximumLength else {
+      throw fault(
+        "'max_position_embeddings': \(config.maximumLength) is less than the tokenizer's sequences "
+          + "of \(header.maximumLength)")
+    }
+    guard folder != nil || config.vocabularySize >= CLIPTokenizer.builtInCount else {
+      throw fault(
+        "'vocab_size': \(config.vocabularySize) is less than the \(CLIPTokenizer.builtInCount) of "
+          + "CLIP's own tokenizer, and the checkpoint has none")
+    }
   }
 
   /// The checkpoint's own tokenizer, or CLIP's for checkpoints that carry none.

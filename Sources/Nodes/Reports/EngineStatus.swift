@@ -15,6 +15,7 @@ public func engineStatus(of error: any Error) -> ExitStatus? {
     }
   case let error as ImageError:
     if case .fileAccess = error { .ioError } else { .invalid }
+  case is ConfigurationFault: .invalid
   default: nil
   }
 }

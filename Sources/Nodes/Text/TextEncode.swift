@@ -11,7 +11,8 @@ struct TextEncode: NodeType {
 
   @Input("Text encoder") var textEncoder: TextEncoderRecipe
   @Param("What the picture shows") var prompt: String
-  @Param("Another text for SDXL's second encoder; the prompt when left out", name: "prompt_2")
+  @Param(
+    "Another text for SDXL's second encoder; the prompt when left out or empty", name: "prompt_2")
   var secondPrompt: String?
   @Param("How many of the encoder's last layers are left out", min: 0, max: 100) var clipSkip = 0
   @Param(
@@ -26,7 +27,7 @@ struct TextEncode: NodeType {
 
   mutating func validate(_ context: ValidationContext) throws {
     guard let recipe = $textEncoder.known else { return }
-    if let text = $secondPrompt.known, text != nil, recipe.components.count < 2 {
+    if let text = $secondPrompt.known.flatMap(\.self), !text.isEmpty, recipe.components.count < 2 {
       context.report(
         NodeError(
           "this checkpoint has one text encoder", port: "prompt_2",
@@ -50,10 +51,14 @@ struct TextEncode: NodeType {
     if weighting.value == .none, let rest = encoder.unread(prompt) {
       context.warn("the prompt is too long; this part of it is not read: \(quoted(rest))")
     }
+    // As in diffusers, an empty second prompt is none.
+    let second = secondPrompt.flatMap { $0.isEmpty ? nil : $0 } ?? prompt
+    let encoded = try encoder.encode(
+      prompt, second: second, clipSkip: clipSkip, weighting: weighting.value)
+    let (empty, missing) = (try encoder.empty(), encoder.missing)
     conditioning = ConditioningValue(
-      prompt: try encoder.encode(
-        prompt, second: secondPrompt ?? prompt, clipSkip: clipSkip, weighting: weighting.value),
-      empty: try encoder.empty(), family: textEncoder.family)
+      prompt: encoded, empty: missing ?? empty, encodedEmpty: missing == nil ? nil : empty,
+      family: textEncoder.family)
   }
 
   func estimateMemory(_ context: ValidationContext) -> MemoryEstimate? {

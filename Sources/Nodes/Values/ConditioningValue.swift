@@ -3,8 +3,8 @@ import TensorRuntime
 
 /// What a text encoder made of a prompt, and of the empty one.
 ///
-/// The empty prompt's encoding comes along because a denoiser needs it wherever guidance is on and
-/// no negative prompt is given; so a stored conditioning never asks for its text encoder again.
+/// What stands for no prompt comes along because a denoiser needs it wherever guidance is on and no
+/// negative prompt is given; so a stored conditioning never asks for its text encoder again.
 struct ConditioningValue: PortValue {
   static let typeName = "Conditioning"
   static let isStorable = true
@@ -19,25 +19,40 @@ struct ConditioningValue: PortValue {
 
   /// The prompt's own.
   var prompt: Encoding
-  /// The stand-in for a missing negative prompt.
+  /// The stand-in for a missing negative prompt: the empty prompt, or SDXL's zeros.
   var empty: Encoding
+  /// The empty prompt where the stand-in is another thing, for methods that know no zeros.
+  var encodedEmpty: Encoding?
   /// The model family of the text encoder.
   var family: String?
 
-  init(prompt: Encoding, empty: Encoding, family: String?) {
+  init(
+    prompt: Encoding, empty: Encoding, encodedEmpty: Encoding? = nil, family: String?
+  ) {
     self.prompt = prompt
     self.empty = empty
+    self.encodedEmpty = encodedEmpty
     self.family = family
   }
 
+  /// The empty prompt's encoding.
+  var emptyPrompt: Encoding { encodedEmpty ?? empty }
+
+  /// All encodings, by the names under which they are stored.
+  private var parts: [(name: String, encoding: Encoding)] {
+    [("prompt", prompt), ("empty", empty)] + (encodedEmpty.map { [("encoded empty", $0)] } ?? [])
+  }
+
   var byteCount: Int {
-    [prompt, empty].reduce(0) { $0 + 4 * ($1.embeddings.count + ($1.pooled?.count ?? 0)) }
+    parts.reduce(0) {
+      $0 + 4 * ($1.encoding.embeddings.count + ($1.encoding.pooled?.count ?? 0))
+    }
   }
 
   func encoded() throws -> [UInt8] {
-    var tensors = [("prompt", prompt.embeddings), ("empty", empty.embeddings)]
-    if let pooled = prompt.pooled { tensors.append(("prompt.pooled", pooled)) }
-    if let pooled = empty.pooled { tensors.append(("empty.pooled", pooled)) }
+    let tensors = parts.flatMap { name, encoding in
+      [(name, encoding.embeddings)] + (encoding.pooled.map { [("\(name).pooled", $0)] } ?? [])
+    }
     let name = Array((family ?? "").utf8)
     return [UInt8(name.count)] + name + StoredTensors.encode(tensors)
   }
@@ -48,11 +63,16 @@ struct ConditioningValue: PortValue {
     }
     let name = String(decoding: bytes[1...count], as: UTF8.self)
     let tensors = try StoredTensors.decode(Array(bytes[(count + 1)...]))
-    guard let prompt = tensors["prompt"], let empty = tensors["empty"], prompt.shape.count == 3,
-      empty.shape.count == 3
-    else { throw PortValueError.damaged(Self.typeName) }
-    self.prompt = Encoding(embeddings: prompt, pooled: tensors["prompt.pooled"])
-    self.empty = Encoding(embeddings: empty, pooled: tensors["empty.pooled"])
-    family = name.isEmpty ? nil : name
+    func encoding(_ name: String) throws -> Encoding? {
+      guard let embeddings = tensors[name] else { return nil }
+      guard embeddings.shape.count == 3 else { throw PortValueError.damaged(Self.typeName) }
+      return Encoding(embeddings: embeddings, pooled: tensors["\(name).pooled"])
+    }
+    guard let prompt = try encoding("prompt"), let empty = try encoding("empty") else {
+      throw PortValueError.damaged(Self.typeName)
+    }
+    self.init(
+      prompt: prompt, empty: empty, encodedEmpty: try encoding("encoded empty"),
+      family: name.isEmpty ? nil : name)
   }
 }

@@ -3,7 +3,10 @@ import Weights
 
 extension UNetRecipe {
   /// The model's configuration.
-  func config() throws -> UNetConfig { try UNetConfig(json: try base.layout.config(.unet)) }
+  func config() throws -> UNetConfig { try base.config(.unet) { try UNetConfig(json: $0) } }
+
+  /// The autoencoder that came with it.
+  var ownVAE: VAERecipe { VAERecipe(origin: .checkpoint(base)) }
 }
 
 extension VAERecipe {
@@ -11,7 +14,25 @@ extension VAERecipe {
   func source() throws -> any WeightSource { try origin.source() }
 
   /// The model's configuration.
-  func config() throws -> AutoencoderConfig {
-    try AutoencoderConfig(json: try origin.config())
+  func config() throws -> AutoencoderConfig { try origin.config() }
+}
+
+extension AutoencoderConfig {
+  /// The bytes of feature maps that decoding one picture, or one tile of it, holds at once.
+  func decodingBytes(pixels: Int) -> Int {
+    switch self {
+    // The last level holds a few feature maps of the first two levels' channels.
+    case .kl(let config): pixels * 6 * (config.blockOutChannels.prefix(2).max() ?? 128) * 4
+    case .tiny(let config): pixels * 4 * (config.decoder.last?.channels ?? 64) * 4
+    }
+  }
+
+  /// The bytes of feature maps that encoding one picture holds at once.
+  func encodingBytes(pixels: Int) -> Int {
+    switch self {
+    // The first level holds a few feature maps of its own channels: five, as measured.
+    case .kl(let config): pixels * 6 * (config.blockOutChannels.first ?? 128) * 4
+    case .tiny(let config): pixels * 4 * (config.encoder.first?.channels ?? 64) * 4
+    }
   }
 }

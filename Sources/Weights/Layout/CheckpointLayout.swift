@@ -10,6 +10,8 @@ public struct CheckpointLayout: Sendable {
 
   /// The folder or file.
   public let path: String
+  /// Whether it is a folder in diffusers' layout, with a `config.json` for every part.
+  public let isFolder: Bool
   /// Which adapters fit.
   public let family: ModelFamily
   /// `scheduler_config.json`, or what the family's repositories have for a single file; nil for a folder
@@ -44,6 +46,7 @@ public struct CheckpointLayout: Sendable {
 
   private init(path: String, file: SingleFileCheckpoint) {
     self.path = path
+    isFolder = false
     family = file.family
     schedulerConfig = file.schedulerConfig
     zeroesMissingPrompt = file.family == .sdxl
@@ -87,6 +90,7 @@ public struct CheckpointLayout: Sendable {
       throw WeightError.invalidLayout(path: folder, reason: "no part has a '\(variant)' variant")
     }
     self.path = folder
+    isFolder = true
     family = ModelFamily(
       unetConfig: unet.config, hasSecondTextEncoder: parts[.textEncoder2] != nil)
     schedulerConfig = try Self.schedulerConfig(folder, index)

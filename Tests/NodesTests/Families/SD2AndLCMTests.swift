@@ -21,12 +21,8 @@ import Weights
     let expected = try model.expected("text")
     let found = try model.latents(node)
     expectClose(found, expected, within: tolerance)
-
-    var decode = VAEDecode()
-    decode.vae = model.vae
-    decode.latent = LatentValue(found)
-    try decode.run(model.context)
-    expectClose(decode.image.tensor, try model.expected("picture"), within: tolerance)
+    expectClose(
+      try model.picture(of: found), try model.expected("picture"), within: tolerance)
   }
 
   /// Here a missing negative prompt is the empty one.
@@ -87,11 +83,7 @@ import Weights
 
   init() throws {
     scratch = try ScratchFolder()
-    let path = try scratch.checkpoint(TinyModel.path("model").resolved) { $0 }
-    for name in ["unet", "scheduler", "model_index.json"] {
-      try scratch.relink("model/\(name)", to: TinyFamily.folder("lcm") + "/\(name)")
-    }
-    model = try TinyFamily("lcm", checkpoint: path)
+    model = try TinyFamily.latentConsistency(in: scratch)
   }
 
   private func node(

@@ -22,12 +22,8 @@ import Weights
     let expected = try model.expected("text")
     let found = try model.latents(node)
     expectClose(found, expected, within: tolerance)
-
-    var decode = VAEDecode()
-    decode.vae = model.vae
-    decode.latent = LatentValue(found)
-    try decode.run(model.context)
-    expectClose(decode.image.tensor, try model.expected("picture"), within: tolerance)
+    expectClose(
+      try model.picture(of: found), try model.expected("picture"), within: tolerance)
   }
 
   /// What the picture hangs on: each part left out is noticed.

@@ -32,12 +32,31 @@ struct TinyFamily {
     (unet, textEncoder, vae) = (load.unet, load.textEncoder, load.vae)
   }
 
+  /// The tiny SD 1.5 checkpoint with a UNet that is told the guidance, as latent-consistency models are; put together
+  /// in a folder that must be kept as long as the model is used.
+  static func latentConsistency(in scratch: ScratchFolder) throws -> TinyFamily {
+    let path = try scratch.checkpoint(TinyModel.path("model").resolved) { $0 }
+    for name in ["unet", "scheduler", "model_index.json"] {
+      try scratch.relink("model/\(name)", to: folder("lcm") + "/\(name)")
+    }
+    return try TinyFamily("lcm", checkpoint: path)
+  }
+
   static func folder(_ name: String) -> String {
     URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .appending(path: "Goldens/\(name)").path()
   }
 
   func path(_ name: String) -> InputPath { InputPath("\(folder)/\(name)") }
+
+  /// What latents show, as the autoencoder decodes them.
+  func picture(of latents: Tensor) throws -> Tensor {
+    var decode = VAEDecode()
+    decode.vae = vae
+    decode.latent = LatentValue(latents)
+    try decode.run(context)
+    return decode.image.tensor
+  }
 
   func expected(_ name: String) throws -> Tensor {
     Tensor(try SafetensorsFile(path: folder + "/expected.safetensors").tensor(name))

@@ -1,5 +1,4 @@
 import GraphRuntime
-import Synchronization
 import TensorRuntime
 import Testing
 
@@ -11,28 +10,6 @@ import Testing
   private let model: TinyModel
 
   init() throws { model = try TinyModel() }
-
-  private func elastic(width: Int, height: Int) throws -> ElasticDiffusion {
-    let node = ElasticDiffusion()
-    node.unet = model.unet
-    node.positive = try model.encode(TinyModel.prompt)
-    node.negative = nil
-    node.latent = LatentValue(content: .zeros([1, 4, height / 8, width / 8]))
-    (node.control, node.noise, node.vae) = ([], nil, nil)
-    (node.steps, node.resamplingSteps, node.rrgScale) = (4, 2, 100)
-    return node
-  }
-
-  private func multi(width: Int, height: Int) throws -> MultiDiffusion {
-    let node = MultiDiffusion()
-    node.unet = model.unet
-    node.positive = try model.encode(TinyModel.prompt)
-    node.negative = try model.encode(TinyModel.negative)
-    node.latent = LatentValue(content: .zeros([1, 4, height / 8, width / 8]))
-    (node.control, node.noise) = ([], nil)
-    (node.steps, node.stride) = (4, 4)
-    return node
-  }
 
   private func photo(_ width: Int, _ height: Int) throws -> ImageValue {
     var load = ImageLoad()
@@ -50,23 +27,10 @@ import Testing
     return node.control
   }
 
-  private func validationErrors(_ node: some NodeType) -> [NodeError] {
-    var node = node
-    let context = ValidationContext(nodeID: "node", environment: model.environment)
-    do {
-      try node.validate(context)
-    } catch let error as NodeError {
-      return context.errors + [error]
-    } catch {
-      return context.errors + [NodeError(String(describing: error))]
-    }
-    return context.errors
-  }
-
   @Test func elasticDiffusionDrawsAtOtherSizes() throws {
     for (width, height) in [(128, 128), (192, 64), (72, 136), (48, 40)] {
-      var node = try elastic(width: width, height: height)
-      #expect(validationErrors(node).isEmpty)
+      var node = try model.elastic(width: width, height: height)
+      #expect(model.validationErrors(node).isEmpty)
       try node.run(model.context)
       #expect(node.denoised.shape == [1, 4, height / 8, width / 8])
       #expect(!node.denoised.tensor.hasNonFinite)
@@ -75,7 +39,7 @@ import Testing
 
   @Test func elasticDiffusionsParametersCount() throws {
     func latents(_ change: (ElasticDiffusion) -> Void) throws -> [Float] {
-      var node = try elastic(width: 128, height: 96)
+      var node = try model.elastic(width: 128, height: 96)
       change(node)
       try node.run(model.context)
       return node.denoised.tensor.floats()
@@ -85,7 +49,8 @@ import Testing
     let changes: [(ElasticDiffusion) -> Void] = [
       { $0.resamplingSteps = 0 }, { $0.newP = 0.9 }, { $0.rrgScale = 0 }, { $0.rrgStop = 0.9 },
       { $0.cosineScale = 1 }, { $0.patch = 2 }, { $0.native = 96 }, { $0.seed = 1 },
-      { $0.guidance = 3 }, { $0.steps = 5 },
+      { $0.guidance = 3 }, { $0.steps = 5 }, { $0.eta = 0.5 }, { $0.guidanceRescale = 0.7 },
+      { $0.spacing = SpacingChoice(.trailing) }, { $0.rrgSchedule = PullScheduleChoice(.linear) },
     ]
     for (index, change) in changes.enumerated() {
       #expect(try latents(change) != plain, "change \(index)")
@@ -101,12 +66,12 @@ import Testing
     adapter.unet = model.unet
     adapter.path = TinyModel.path("resadapter_v2_sd1.5")
     try adapter.run(model.context)
-    var node = try elastic(width: 192, height: 128)
+    var node = try model.elastic(width: 192, height: 128)
     node.unet = adapter.adapted
     node.native = 128
-    #expect(validationErrors(node).isEmpty)
+    #expect(model.validationErrors(node).isEmpty)
     try node.run(model.context)
-    var bare = try elastic(width: 192, height: 128)
+    var bare = try model.elastic(width: 192, height: 128)
     bare.native = 128
     try bare.run(model.context)
     #expect(node.denoised.tensor.floats() != bare.denoised.tensor.floats())
@@ -114,9 +79,9 @@ import Testing
 
   @Test func elasticDiffusionTakesControls() throws {
     func latents(_ controls: [ControlValue]) throws -> [Float] {
-      var node = try elastic(width: 128, height: 96)
+      var node = try model.elastic(width: 128, height: 96)
       node.control = controls
-      #expect(validationErrors(node).isEmpty)
+      #expect(model.validationErrors(node).isEmpty)
       try node.run(model.context)
       return node.denoised.tensor.floats()
     }
@@ -124,53 +89,40 @@ import Testing
     let full = try latents([controlNet(photo(128, 96))])
     let reduced = try latents([controlNet(photo(64, 48))])
     #expect(full != plain && reduced != plain)
-    let node = try elastic(width: 128, height: 96)
+    let node = try model.elastic(width: 128, height: 96)
     node.control = [try controlNet(photo(96, 96))]
-    #expect(validationErrors(node).first?.port == "control")
+    #expect(model.validationErrors(node).first?.port == "control")
     node.control = [try controlNet(photo(128, 96), guess: true)]
-    #expect(validationErrors(node).first?.port == "control")
+    #expect(model.validationErrors(node).first?.port == "control")
   }
 
   @Test func whatMakesNoSenseIsFoundBeforeTheRun() throws {
-    var node = try elastic(width: 128, height: 96)
+    var node = try model.elastic(width: 128, height: 96)
     node.sampler = SamplerChoice(.euler)
-    #expect(validationErrors(node).map(\.port) == ["sampler"])
-    node = try elastic(width: 128, height: 96)
+    #expect(model.validationErrors(node).map(\.port) == ["sampler"])
+    node = try model.elastic(width: 128, height: 96)
+    node.schedule = ScheduleChoice(.karras)
+    #expect(model.validationErrors(node).map(\.port) == ["sampler"])
+    node = try model.elastic(width: 128, height: 96)
     node.patch = 9
-    #expect(validationErrors(node).map(\.port) == ["patch"])
-    node = try elastic(width: 128, height: 96)
+    #expect(model.validationErrors(node).map(\.port) == ["patch"])
+    node = try model.elastic(width: 128, height: 96)
     node.strength = 0.5
-    #expect(validationErrors(node).map(\.port) == ["strength"])
-    node = try elastic(width: 128, height: 96)
+    #expect(model.validationErrors(node).map(\.port) == ["strength"])
+    node = try model.elastic(width: 128, height: 96)
     node.noise = NoiseValue(Tensor.zeros([1, 4, 2, 2]))
-    #expect(validationErrors(node).map(\.port) == ["noise"])
-    let windows = try multi(width: 128, height: 96)
+    #expect(model.validationErrors(node).map(\.port) == ["noise"])
+    let windows = try model.multi(width: 128, height: 96)
     windows.stride = 9
-    #expect(validationErrors(windows).map(\.port) == ["stride"])
-  }
-
-  /// Stopped and continued, a run gives the same bits.
-  @Test func elasticDiffusionContinuesFromItsCheckpoint() throws {
-    var whole = try elastic(width: 128, height: 96)
-    try whole.run(model.context)
-    let store = StoppingCheckpoints(stopAfter: 2)
-    var environment = model.environment
-    environment.checkpoints = store
-    var node = try elastic(width: 128, height: 96)
-    #expect(throws: StoppingCheckpoints.Stop.self) {
-      try node.run(NodeContext(nodeID: "node", environment: environment))
-    }
-    node = try elastic(width: 128, height: 96)
-    try node.run(NodeContext(nodeID: "node", environment: environment))
-    #expect(node.denoised.tensor.floats() == whole.denoised.tensor.floats())
+    #expect(model.validationErrors(windows).map(\.port) == ["stride"])
   }
 
   @Test func multiDiffusionDrawsInWindows() throws {
-    var node = try multi(width: 160, height: 72)
-    #expect(validationErrors(node).isEmpty)
+    var node = try model.multi(width: 160, height: 72)
+    #expect(model.validationErrors(node).isEmpty)
     try node.run(model.context)
     #expect(node.denoised.shape == [1, 4, 9, 20] && !node.denoised.tensor.hasNonFinite)
-    var other = try multi(width: 160, height: 72)
+    var other = try model.multi(width: 160, height: 72)
     other.stride = 8
     try other.run(model.context)
     #expect(other.denoised.tensor.floats() != node.denoised.tensor.floats())
@@ -183,7 +135,7 @@ import Testing
     denoise.control = [control]
     denoise.steps = 4
     try denoise.run(model.context)
-    var node = try multi(width: 96, height: 64)
+    var node = try model.multi(width: 96, height: 64)
     node.control = [control]
     (node.window, node.seed) = (12, 3)
     try node.run(model.context)
@@ -233,15 +185,15 @@ import Testing
     #expect(tokens > 77 && tokens % 77 == 0 && positive.prompt.pooled != nil)
     // The encoder with the shorter text gets empty chunks.
     #expect(try encode(long, second: "oil").prompt.embeddings.shape[1] == tokens)
-    let elastic = try elastic(width: 192, height: 144)
+    let elastic = try model.elastic(width: 192, height: 144)
     (elastic.unet, elastic.positive) = (family.unet, positive)
-    #expect(validationErrors(elastic).isEmpty)
+    #expect(model.validationErrors(elastic).isEmpty)
     var elasticRun = elastic
     try elasticRun.run(family.context)
     #expect(!elasticRun.denoised.tensor.hasNonFinite)
-    let multi = try multi(width: 192, height: 144)
+    let multi = try model.multi(width: 192, height: 144)
     (multi.unet, multi.positive, multi.negative) = (family.unet, positive, nil)
-    #expect(validationErrors(multi).isEmpty)
+    #expect(model.validationErrors(multi).isEmpty)
     var multiRun = multi
     try multiRun.run(family.context)
     #expect(!multiRun.denoised.tensor.hasNonFinite)
@@ -260,25 +212,4 @@ import Testing
     #expect(try encode("a (red:1.0) house", .comfy) == encode("a red house", .none))
     #expect(try encode("a (red:1.3) house", .comfy) != encode("a red house", .none))
   }
-}
-
-/// Keeps states in memory, and stops the run after some.
-private final class StoppingCheckpoints: CheckpointStore {
-  struct Stop: Error {}
-  private let kept = MemoryCheckpoints()
-  private let remaining: Mutex<Int>
-
-  init(stopAfter count: Int) { remaining = Mutex(count) }
-
-  func save(_ state: [UInt8], for key: CacheKey) throws {
-    kept.save(state, for: key)
-    let isLast = remaining.withLock { left in
-      left -= 1
-      return left == 0
-    }
-    if isLast { throw Stop() }
-  }
-
-  func load(_ key: CacheKey) -> [UInt8]? { kept.load(key) }
-  func remove(_ key: CacheKey) { kept.remove(key) }
 }

@@ -50,27 +50,30 @@ import Weights
     #expect(relativeError(denoise.denoised.tensor, expected) < tolerance)
   }
 
-  @Test func imageToImageEqualsDiffusers() throws {
-    let model = try TinyModel()
+  /// The fixtures' photo as a random latent, and the noise that follows: diffusers draws both from one generator.
+  private func encodedPhoto(
+    _ model: TinyModel, seed: Seed
+  ) throws -> (latent: LatentValue, noise: NoiseValue) {
     var load = ImageLoad()
     load.path = TinyModel.path("photo.png")
     (load.width, load.height) = (96, 64)
     try load.run(model.context)
     var encode = VAEEncode()
-    encode.vae = model.vae
-    encode.image = load.image
-    encode.sample = .random
-    encode.seed = 6
+    (encode.vae, encode.image) = (model.vae, load.image)
+    (encode.sample, encode.seed) = (.random, seed)
     try encode.run(model.context)
-    // diffusers draws the latent and then the noise from one generator.
     var noise = Noise()
-    noise.latent = encode.latent
-    noise.seed = 6
-    noise.skip = 1
+    (noise.latent, noise.seed, noise.skip) = (encode.latent, seed, 1)
     try noise.run(model.context)
+    return (encode.latent, noise.noise)
+  }
+
+  @Test func imageToImageEqualsDiffusers() throws {
+    let model = try TinyModel()
+    let (latent, noise) = try encodedPhoto(model, seed: 6)
     var denoise = try model.denoise(width: 96, height: 64, seed: 6)
-    denoise.latent = encode.latent
-    denoise.noise = noise.noise
+    denoise.latent = latent
+    denoise.noise = noise
     denoise.strength = 0.6
     try denoise.run(model.context)
     let expected = try TinyModel.expected("from_image")
@@ -84,32 +87,19 @@ import Weights
     (load.width, load.height) = (96, 64)
     load.path = TinyModel.path("mask.png")
     try load.run(model.context)
-    let mask = load.mask
-    load.path = TinyModel.path("photo.png")
-    try load.run(model.context)
-    var encode = VAEEncode()
-    encode.vae = model.vae
-    encode.image = load.image
-    encode.sample = .random
-    encode.seed = 8
-    try encode.run(model.context)
-    var noise = Noise()
-    noise.latent = encode.latent
-    noise.seed = 8
-    noise.skip = 1
-    try noise.run(model.context)
+    let (latent, noise) = try encodedPhoto(model, seed: 8)
     var inpaint = InpaintLatent()
-    inpaint.latent = encode.latent
-    inpaint.mask = mask
+    inpaint.latent = latent
+    inpaint.mask = load.mask
     try inpaint.run(model.context)
     var denoise = try model.denoise(width: 96, height: 64, seed: 8)
     denoise.latent = try LatentValue(encoded: try inpaint.marked.encoded())
-    denoise.noise = noise.noise
+    denoise.noise = noise
     denoise.strength = strength
     try denoise.run(model.context)
     let expected = try TinyModel.expected(golden)
     #expect(relativeError(denoise.denoised.tensor, expected) < tolerance)
-    denoise.latent = encode.latent
+    denoise.latent = latent
     try denoise.run(model.context)
     #expect(relativeError(denoise.denoised.tensor, expected) > 10 * tolerance)
   }

@@ -64,6 +64,45 @@ struct TinyModel {
   }
 }
 
+/// Nodes that draw beyond a denoiser's own size, with the options that most tests share.
+extension TinyModel {
+  func elastic(width: Int, height: Int) throws -> ElasticDiffusion {
+    let node = ElasticDiffusion()
+    node.unet = unet
+    node.positive = try encode(Self.prompt)
+    node.negative = nil
+    node.latent = LatentValue(content: .zeros([1, 4, height / 8, width / 8]))
+    (node.control, node.noise, node.vae) = ([], nil, nil)
+    (node.steps, node.resamplingSteps, node.rrgScale) = (4, 2, 100)
+    return node
+  }
+
+  func multi(width: Int, height: Int) throws -> MultiDiffusion {
+    let node = MultiDiffusion()
+    node.unet = unet
+    node.positive = try encode(Self.prompt)
+    node.negative = try encode(Self.negative)
+    node.latent = LatentValue(content: .zeros([1, 4, height / 8, width / 8]))
+    (node.control, node.noise) = ([], nil)
+    (node.steps, node.stride) = (4, 4)
+    return node
+  }
+
+  /// What a node says against its inputs before it runs.
+  func validationErrors(_ node: some NodeType) -> [NodeError] {
+    var node = node
+    let context = ValidationContext(nodeID: "node", environment: environment)
+    do {
+      try node.validate(context)
+    } catch let error as NodeError {
+      return context.errors + [error]
+    } catch {
+      return context.errors + [NodeError(String(describing: error))]
+    }
+    return context.errors
+  }
+}
+
 /// The largest difference in units of the reference's largest magnitude.
 func relativeError(_ found: Tensor, _ expected: Tensor) -> Float {
   guard found.shape == expected.shape else { return .infinity }

@@ -1,0 +1,55 @@
+import DiffusionModels
+import GraphRuntime
+import TensorRuntime
+
+/// The state of a denoising run after a step, from which it goes on to the same bits.
+protocol ResumableState {
+  /// Steps done.
+  var completed: Int { get }
+  var encoded: [UInt8] { get }
+  init(encoded bytes: [UInt8]) throws
+}
+
+extension DenoiseState: ResumableState {}
+extension ElasticState: ResumableState {}
+
+extension NodeContext {
+  /// Runs steps from the saved state, and saves the state after each.
+  ///
+  /// A state that is damaged, or of another run, is as good as none: the run then starts over, with a warning.
+  ///
+  /// - Parameters:
+  ///   - count: Steps of the whole run.
+  ///   - run: Takes the state to go on from, and what it must call after every step: with the number of steps done,
+  ///     and the state to save.
+  /// - Returns: What `run` gives.
+  /// - Throws: What `run` throws, or saving; cancellation after a step.
+  func resuming<State: ResumableState>(
+    of count: Int,
+    _ run: (_ saved: State?, _ report: (Int, State) throws -> Void) throws -> Tensor
+  ) throws -> Tensor {
+    func start(_ saved: State?) throws -> Tensor {
+      progress(step: saved?.completed ?? 0, of: count)
+      return try run(saved) { done, state in
+        try checkpoint.save(state.encoded)
+        progress(step: done, of: count)
+        try checkCancellation()
+      }
+    }
+    guard let bytes = checkpoint.load() else { return try start(nil) }
+    do {
+      return try start(State(encoded: bytes))
+    } catch let error where Self.isAboutState(error) {
+      warn("the saved state cannot be used, so all steps are taken again: \(error)")
+      return try start(nil)
+    }
+  }
+
+  /// States are looked at before the first step, so nothing is lost when these are caught.
+  private static func isAboutState(_ error: any Error) -> Bool {
+    switch error {
+    case DenoiseError.badState, SamplerError.badState, is GeneratorStateError: true
+    default: false
+    }
+  }
+}
