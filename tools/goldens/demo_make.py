@@ -32,6 +32,8 @@ def case(name, prompt, sampler, size=(128, 128), steps=8, guidance=5.0, seed=1, 
 
 
 CASES = [
+    # What `make run` draws: graphs/text-to-image.yaml as it is.
+    case("make_run", "a red circle left of a blue square", "dpmpp_2m", seed=42, steps=25),
     case("native", "a yellow star left of a large purple square", "dpmpp_2m", seed=11, steps=12),
     case("checkpoint", "a small black ring at the bottom on sky", "checkpoint", seed=12),
     case("tall", "there is an orange circle under a blue cross on a night background", "ddim", (96, 160), seed=13),

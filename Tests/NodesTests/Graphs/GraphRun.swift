@@ -13,9 +13,11 @@ enum GraphRun {
       targets: [target])
   }
 
-  /// The latent of a node of a graph.
-  static func latent(_ text: String, node: String = "denoise") throws -> LatentValue? {
-    let engine = try Engine()
+  /// The latent of a node of a graph; runs on one engine share its models.
+  static func latent(
+    _ text: String, node: String = "denoise", engine: Engine? = nil
+  ) throws -> LatentValue? {
+    let engine = try engine ?? Engine()
     let valid = try engine.validator.validate(request(text, target: node))
     let plan = try Planner().plan(valid)
     return try Executor().run(plan).values[node]?["latent"] as? LatentValue

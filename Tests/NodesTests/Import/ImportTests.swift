@@ -1,5 +1,6 @@
 import Foundation
 import GraphRuntime
+import TensorRuntime
 import Testing
 
 @testable import Nodes
@@ -112,11 +113,32 @@ import Testing
   }
 
   /// A drawn graph: the picture has both sides of the comparison, and quotes and dollars in prompts are text.
-  @Test func anImportedGraphRuns() async throws {
-    let graph = try imported(common(["draw_text": "false"]) + "task: t2i\n")
-    let valid = try validate(graph)
-    let plan = try Planner(memoryBudget: nil).plan(valid)
-    #expect(plan.steps.contains { $0.node.id == "grid_1" })
+  @Test func anImportedGraphRuns() throws {
+    let changes = ["draw_text": "false", "width": "48", "height": "40"]
+    let graph = try imported(common(changes) + "task: t2i\n")
+    let summary = try Executor().run(Planner().plan(validate(graph)))
+    for prompt in 1...2 {
+      let picture = try #require(
+        summary.values["grid_\(prompt)"]?["image"] as? ImageValue, "prompt \(prompt)")
+      // Two pictures of each side, one side below the other.
+      #expect(picture.shape == [1, 3, 2 * 40 + 3 * 8, 2 * 48 + 3 * 8])
+      let values = picture.tensor
+      let rows = [8..<48, 56..<96].map { values.slice(axis: 2, $0).contiguous().floats() }
+      #expect(rows[0] != rows[1])
+      #expect(values.floats().allSatisfy { (0...1).contains($0) })
+    }
+  }
+
+  /// The runner takes every size that its pipelines take.
+  @Test func smallSizesAreTaken() throws {
+    let graph = try imported(common(["width": "48", "height": "8"]) + "task: t2i\n")
+    #expect(graph.text.contains("width: {type: int, default: 48, min: 8"))
+    #expect(try validate(graph).diagnostics.errors.isEmpty)
+    let rounded = try imported(common(["width": "50"]) + "task: t2i\n")
+    #expect(rounded.text.contains("width: {type: int, default: 48,"))
+    #expect(rounded.warnings.warnings.contains { $0.message.contains("48x64") })
+    let changes = ["width": "null", "height": "null", "model_type": "sdxl"]
+    #expect(try imported(common(changes) + "task: t2i\n").text.contains("default: 1024"))
   }
 
   @Test func aScaledPicturesSizeIsTakenFromItsFile() throws {
@@ -159,7 +181,8 @@ import Testing
     ("prompts", "[]"), ("prompts", "3"), ("prompts", "[[a]]"), ("width", "-8"), ("width", "wide"),
     ("num_images_per_prompt", "1e9"), ("num_inference_steps", "0"), ("model_type", "sd3"),
     ("guidance_scale", ".nan"), ("seed", "-1"), ("enable_compare", "maybe"),
-    ("diffusion_model", "\"\""),
+    ("diffusion_model", "\"\""), ("width", "4"), ("res_adapter_alpha", "[0, 1]"),
+    ("res_adapter_alpha", "linear"), ("res_adapter_alpha", "{start: 0, end: 1}"),
   ])
   func wrongValuesAreErrors(_ key: String, _ value: String) throws {
     #expect(throws: Diagnostics.self) { try imported(common([key: value]) + "task: t2i\n") }
