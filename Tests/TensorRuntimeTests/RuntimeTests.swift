@@ -146,9 +146,13 @@ extension GlobalStateTests {
       }
       var x = step(noise([1, 64, 40, 36], seed: 5))
       x = step(x)
-      let allocations = MemoryPool.systemAllocations
-      for _ in 0..<10 { x = step(x) }
-      #expect(MemoryPool.systemAllocations == allocations)
+      // Other suites use the pool at the same time: a step that allocates does so in every round.
+      let isQuiet = (0..<20).contains { _ in
+        let allocations = MemoryPool.systemAllocations
+        for _ in 0..<10 { x = step(x) }
+        return MemoryPool.systemAllocations == allocations
+      }
+      #expect(isQuiet)
       #expect(!x.hasNonFinite)
     }
 
