@@ -100,7 +100,7 @@ import Weights
     return length <= 128 ? 1 : (length - 64 + 63) / 64 + 1
   }
 
-  /// The same with a real, tiny UNet of SDXL's kind: minutes, so only where it is asked for.
+  /// The same with a real, tiny UNet of SDXL's kind: half an hour or more, so only where it is asked for.
   @Test(
     .enabled(if: ProcessInfo.processInfo.environment["RESGRAPH_TEST_ALL_SIZES"] != nil),
     arguments: ElasticGeometryTests.sides)
