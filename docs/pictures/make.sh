@@ -31,3 +31,4 @@ done
 draw elastic pair elastic
 draw multidiffusion grid multidiffusion
 draw resadapter/t2i_adapter comparison resadapter-t2i-adapter
+draw inpaint-9-channels grid inpaint-9-channels
