@@ -30,7 +30,8 @@ CK_INLINE vf vexp(vf x) {
   return vselect(tiny, vsplat(0.0f), vexp_within(vclamp(x, -87.3f, 88.3f)));
 }
 
-/// 2^x for x <= 0 to about 2 ulp, where 2^-126 is as good as 0; NaN stays NaN. Both ways give the same bits.
+/// 2^x for x <= 0 to about 2 ulp, where 2^-126 is as good as 0; NaN stays NaN. The two ways differ by a rounding where x is half
+/// way between integers.
 CK_INLINE vf vexp2_of_negative(vf x) {
   x = vsplat(-126.0f) > x ? vsplat(-126.0f) : x;
 #if defined(CK_TARGET_AVX512)

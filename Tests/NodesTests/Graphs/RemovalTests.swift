@@ -4,7 +4,7 @@ import Testing
 
 @testable import Nodes
 
-/// Taking a part out of a graph gives the bits that were there before it, in one session with the models, packed
+/// Taking a part out of a graph gives the bits that were there before it, in one process with the models, packed
 /// weights and files of all.
 @Suite struct RemovalTests {
   @Test(arguments: [PairFamily.sd15, .sdxl])

@@ -92,10 +92,11 @@ struct PackedPanels: Sendable {
     let table = kernels.table
     let tallest = depth > 8 * CK_BLOCK_DEPTH ? CK_BLOCK_ROWS / 2 : CK_BLOCK_ROWS
     let fewest = (rows + tallest - 1) / tallest
-    // A few blocks go evenly into the threads; of many, one more or less for a thread does not show.
+    // A few blocks go evenly into the threads; of many, one more or less for a thread does not show,
+    // and fewer blocks than threads stay tall: then the groups of panels are split.
     let threads = Parallel.threadCount
     let rowBlocks =
-      fewest > 1 && fewest < 16 * threads
+      fewest >= threads && fewest < 16 * threads
       ? min(rows, (fewest + threads - 1) / threads * threads) : fewest
     let panelBytes = depth * kernels.panel * 4
     let cached = max(4, CacheSize.sharedWeights / max(1, panelBytes))
