@@ -10,8 +10,8 @@
 #include "../internal/panels.h"
 #include "../internal/squares.h"
 
-/// Keys whose scores are computed together: eight full strips of the tallest micro-kernel.
-#define KEY_BLOCK 112
+/// Keys whose scores are computed together: an eighth of them is whole strips of the tallest micro-tile.
+#define KEY_BLOCK (CK_ROWS_2 > 6 ? 8 * CK_ROWS_2 : 96)
 /// Keys that share a row of packed values: whole blocks.
 #define KEY_SPAN (CK_LDA / KEY_BLOCK * KEY_BLOCK)
 #define LOWEST -3.0e38f
@@ -77,14 +77,22 @@ size_t CK_NAME(ck_attention_scratch_floats)(long head_size) {
   return (size_t)(CK_QUERY_ROWS / CK_PANEL * tile_floats(head_size) + KEY_BLOCK * CK_PANEL);
 }
 
+/// One row of C for each of A's, two vectors wide, from operands in near caches.
+CK_INLINE void multiply(long rows, long depth, const float *a, const float *b, float *c, int accumulate) {
+  // Less than two strips are left to be shared evenly.
+  const long strips = rows % CK_ROWS_2 == 0 ? rows / CK_ROWS_2 : ck_max(0, rows / CK_ROWS_2 - 1), done = strips * CK_ROWS_2;
+  micro_tall(strips, depth, a, b, c, CK_PANEL, accumulate);
+  if (done < rows) micro_strips(rows - done, 2, depth, a + done * CK_LDA, b, c + done * CK_PANEL, CK_PANEL, accumulate, a, 0);
+}
+
 /// Scores of `count` keys of one block: [key][query].
 static void score(const ck_attention *p, const float *keys, long count, const attention_tile *tile, float *scores) {
   const long size = p->head_size, rows = block_rows(size);
   for (long begin = 0; begin < count; begin += rows)
     for (long part = 0; part < depth_blocks(size); part++) {
       const long from = depth_begin(size, part), depth = depth_begin(size, part + 1) - from;
-      micro_strips(ck_min(rows, count - begin), 2, depth, keys + part * rows * CK_LDA + begin / rows * size,
-                   tile->query + from * CK_PANEL, scores + begin * CK_PANEL, CK_PANEL, part > 0, keys, 0);
+      multiply(ck_min(rows, count - begin), depth, keys + part * rows * CK_LDA + begin / rows * size,
+               tile->query + from * CK_PANEL, scores + begin * CK_PANEL, part > 0);
     }
 }
 
@@ -105,18 +113,26 @@ CK_INLINE vf highest_score(const float *scores, long count, vf highest) {
   return vmax(vmax(other[0], other[1]), vmax(other[2], other[3]));
 }
 
+/// Turns a score into a weight.
+CK_INLINE vf weigh(float *score, vf highest) {
+  const vf weight = vexp2_of_negative(vload(score) - highest);
+  vstore(score, weight);
+  return weight;
+}
+
 /// Turns one vector of queries' scores, powers of two, into weights; shrinks what was summed before to the new maxima.
 static void soften(const ck_attention *p, const attention_tile *tile, long lane, float *scores, long count, bool first) {
   const vf old = vload(tile->maxima + lane), highest = highest_score(scores + lane, count, old);
-  vf sum = vsplat(0.0f);
-  for (float *s = scores + lane; s < scores + count * CK_PANEL; s += CK_PANEL) {
-    const vf weight = vexp2_of_negative(vload(s) - highest);
-    sum += weight;
-    vstore(s, weight);
+  vf even = vsplat(0.0f), odd = vsplat(0.0f);
+  float *s = scores + lane;
+  for (long pair = 0; pair < count / 2; pair++, s += 2 * CK_PANEL) {
+    even += weigh(s, highest);
+    odd += weigh(s + CK_PANEL, highest);
   }
+  if (count % 2) even += weigh(s, highest);
   const vf factor = vexp2_of_negative(old - highest);
   vstore(tile->maxima + lane, highest);
-  vstore(tile->sums + lane, vload(tile->sums + lane) * factor + sum);
+  vstore(tile->sums + lane, vload(tile->sums + lane) * factor + (even + odd));
   if (first || -vmaximum(-factor) == 1.0f) return;
   for (long d = 0; d < p->head_size; d++) {
     float *o = tile->output + d * CK_PANEL + lane;
@@ -165,7 +181,7 @@ void CK_NAME(ck_attention_f32)(const ck_attention *p, long head, long row_begin,
       score(p, block, count, &tile, scores);
       if (p->causal) hide_later_keys(scores, begin, count, row);
       for (long lane = 0; lane < CK_PANEL; lane += CK_LANES) soften(p, &tile, lane, scores, count, begin == 0);
-      micro_strips(size, 2, count, span, scores, tile.output, CK_PANEL, begin > 0, block, 0);
+      multiply(size, count, span, scores, tile.output, begin > 0);
     }
   }
   for (long row = row_begin, i = 0; row < row_end; row += CK_PANEL, i++) {

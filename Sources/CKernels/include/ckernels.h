@@ -93,7 +93,7 @@ typedef struct {
   size_t (*_Nonnull input_floats)(long tiles, long channels);
   /// Transforms the group's tiles [tile_begin, tile_end), counted from the start of the group.
   void (*_Nonnull input)(const ck_winograd *problem, long tile_begin, long tile_end);
-  size_t (*_Nonnull scratch_floats)(long tiles, long panels, long channels);
+  size_t (*_Nonnull scratch_floats)(long tiles, long panels);
   /// Products and output of tiles [tile_begin, tile_end) of the group for panels of output channels.
   void (*_Nonnull output)(const ck_winograd *problem, long tile_begin, long tile_end, long panel_begin, long panel_end,
                           float *scratch);

@@ -18,7 +18,7 @@ typedef void (*ck_micro)(long depth, const float *a, const float *b, float *c, l
                          ck_ahead ahead);
 
 CK_INLINE void micro_body(const int rows, const int vectors, long depth, const float *a, const float *b, float *c,
-                          long ldc, int accumulate, ck_ahead ahead) {
+                          long ldc, int accumulate, const bool fetching, ck_ahead ahead) {
   vf sum[14][3];
   if (accumulate) {
 #pragma clang loop unroll(full)
@@ -31,7 +31,7 @@ CK_INLINE void micro_body(const int rows, const int vectors, long depth, const f
 #pragma clang loop unroll(full)
       for (int j = 0; j < vectors; j++) sum[i][j] = vsplat(0.0f);
   }
-#pragma clang loop unroll_count(2)
+#pragma clang loop unroll_count(CK_UNROLL)
   for (long k = 0; k < depth; k++) {
     vf row[3];
 #pragma clang loop unroll(full)
@@ -42,8 +42,10 @@ CK_INLINE void micro_body(const int rows, const int vectors, long depth, const f
 #pragma clang loop unroll(full)
       for (int j = 0; j < vectors; j++) sum[i][j] += x * row[j];
     }
-    __builtin_prefetch(ahead.base, 0, 2);
-    ahead.base += ahead.step;
+    if (fetching) {
+      __builtin_prefetch(ahead.base, 0, 2);
+      ahead.base += ahead.step;
+    }
     a += 1;
     b += vectors * CK_LANES;
   }
@@ -57,7 +59,7 @@ CK_INLINE void micro_body(const int rows, const int vectors, long depth, const f
   static __attribute__((noinline)) void micro_##rows##x##vectors(long depth, const float *a, const float *b,    \
                                                                  float *c, long ldc, int accumulate,            \
                                                                  ck_ahead ahead) {                              \
-    micro_body(rows, vectors, depth, a, b, c, ldc, accumulate, ahead);                                              \
+    micro_body(rows, vectors, depth, a, b, c, ldc, accumulate, true, ahead);                                    \
   }
 CK_MICRO(1, 1) CK_MICRO(2, 1) CK_MICRO(3, 1) CK_MICRO(4, 1) CK_MICRO(5, 1) CK_MICRO(6, 1) CK_MICRO(7, 1) CK_MICRO(8, 1)
 CK_MICRO(1, 2) CK_MICRO(2, 2) CK_MICRO(3, 2) CK_MICRO(4, 2)
@@ -93,6 +95,13 @@ static const ck_micro micro_table[3][9] = {
 #endif
 
 CK_INLINE long micro_rows(int vectors) { return vectors == 1 ? CK_ROWS_1 : vectors == 2 ? CK_ROWS_2 : CK_ROWS_3; }
+
+/// Whole strips of the tallest tile of two vectors, of a product whose operands are near: short ones would notice a call for each.
+static inline __attribute__((noinline)) void micro_tall(long strips, long depth, const float *a, const float *b, float *c,
+                                                        long ldc, int accumulate) {
+  for (; strips > 0; strips--, a += CK_ROWS_2 * CK_LDA, c += CK_ROWS_2 * ldc)
+    micro_body(CK_ROWS_2, 2, depth, a, b, c, ldc, accumulate, false, (ck_ahead){0});
+}
 
 /// Lines of memory that the rows of a product will be written to or joined with, brought near while it is computed.
 typedef struct {

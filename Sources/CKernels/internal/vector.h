@@ -11,25 +11,29 @@
 #define CK_JOIN_(a, b) a##b
 #define CK_JOIN(a, b) CK_JOIN_(a, b)
 
-// Rows of a micro-tile by its width in vectors: as many as the registers hold beside one row of the panel.
+// Rows of a micro-tile by its width in vectors: as many as the registers hold beside one row of the panel; and the steps of
+// its loop that are written out.
 #if defined(CK_TARGET_AVX512)
 #define CK_LANES 16
 #define CK_SUFFIX _avx512
 #define CK_ROWS_1 14
 #define CK_ROWS_2 14
 #define CK_ROWS_3 9
+#define CK_UNROLL 2
 #elif defined(CK_TARGET_AVX2)
 #define CK_LANES 8
 #define CK_SUFFIX _avx2
 #define CK_ROWS_1 10
 #define CK_ROWS_2 6
 #define CK_ROWS_3 4
+#define CK_UNROLL 4
 #else
 #define CK_LANES 4
 #define CK_SUFFIX _generic
 #define CK_ROWS_1 8
 #define CK_ROWS_2 4
 #define CK_ROWS_3 3
+#define CK_UNROLL 4
 #endif
 
 /// The exported name of a kernel in this instruction set.

@@ -36,7 +36,11 @@ CK_INLINE long rows_per_tile(long channels) {
 /// Matrix rows from one position to the next; a row is 21 lines.
 CK_INLINE long input_rows(long tiles) { return tiles | 1; }
 /// Floats from one position to the next in sums and weights.
-CK_INLINE long odd_lines(long floats) { return (ck_round_up(floats, 16) / 16 | 1) * 16; }
+#define ODD_LINES(floats) ((((floats) + 15) / 16 | 1) * 16)
+/// The same for weights of the longest block, constant so that a transform reaches all positions from one address.
+#define WEIGHT_STRIDE ODD_LINES(CK_PANEL * BLOCK_DEPTH)
+/// Floats of two rows of transformed positions of one panel.
+#define WEIGHT_FLOATS (2 * POINTS * WEIGHT_STRIDE)
 
 static size_t WINOGRAD_NAME(input_floats)(long tiles, long channels) {
   return (size_t)(blocks_of(channels) * rows_per_tile(channels) * input_rows(tiles) * CK_LDA);
@@ -122,23 +126,23 @@ CK_INLINE void weight_pair(int pair, vf g0, vf g1, vf g2, vf *plus, vf *minus) {
   *minus = even - odd;
 }
 
-CK_INLINE void weight_row(const vf g[3], float *out, long position) {
+CK_INLINE void weight_row(const vf g[3], float *out) {
   vstore(out, g[0]);
 #pragma clang loop unroll(full)
   for (int pair = 0; pair < PAIRS; pair++) {
     vf plus, minus;
     weight_pair(pair, g[0], g[1], g[2], &plus, &minus);
-    vstore(out + (2 * pair + 1) * position, plus);
-    vstore(out + (2 * pair + 2) * position, minus);
+    vstore(out + (2 * pair + 1) * WEIGHT_STRIDE, plus);
+    vstore(out + (2 * pair + 2) * WEIGHT_STRIDE, minus);
   }
-  vstore(out + (POINTS - 1) * position, g[2]);
+  vstore(out + (POINTS - 1) * WEIGHT_STRIDE, g[2]);
 }
 
 /// Transforms inputs [begin, end) of one panel into two rows of positions, out[row][column][input][output]:
 /// the rows of zero and infinity for pair -1, else those of a pair of points.
-CK_INLINE void weight_rows(const ck_winograd *w, const ck_weight_type type, long panel, int vectors, long begin, long end,
-                           const int pair, float *out) {
-  const long width = vectors * CK_LANES, position = odd_lines((end - begin) * width);
+CK_INLINE void weight_rows(const ck_winograd *w, const ck_weight_type type, long panel, const int vectors, long begin,
+                           long end, const int pair, float *out) {
+  const long width = vectors * CK_LANES;
   const long base = panel * w->input.channels * 9 * CK_PANEL;
   for (long k = begin; k < end; k++)
     for (int j = 0; j < vectors; j++) {
@@ -154,60 +158,107 @@ CK_INLINE void weight_rows(const ck_winograd *w, const ck_weight_type type, long
         else
           weight_pair(pair, g0, vload_as(w->weights, first + (3 + x) * width, type), g2, &upper[x], &lower[x]);
       }
-      weight_row(upper, to, position);
-      weight_row(lower, to + POINTS * position, position);
+      weight_row(upper, to);
+      weight_row(lower, to + POINTS * WEIGHT_STRIDE);
     }
+}
+
+/// The same with the width and the pair known to the compiler in every loop that matters.
+CK_INLINE void weight_rows_of(const ck_winograd *w, const ck_weight_type type, long panel, int vectors, long begin, long end,
+                              int pair, float *out) {
+  if (vectors == 1)
+    weight_rows(w, type, panel, 1, begin, end, pair, out);
+  else if (pair < 0)
+    weight_rows(w, type, panel, 2, begin, end, -1, out);
+  else if (pair == 0)
+    weight_rows(w, type, panel, 2, begin, end, 0, out);
+#if PAIRS > 2
+  else if (pair == 1)
+    weight_rows(w, type, panel, 2, begin, end, 1, out);
+#endif
+  else
+    weight_rows(w, type, panel, 2, begin, end, PAIRS - 1, out);
 }
 
 static void transform_weights(const ck_winograd *w, long panel, int vectors, long begin, long end, int pair, float *out) {
   switch (w->weight_type) {
-    case CK_FLOAT32: weight_rows(w, CK_FLOAT32, panel, vectors, begin, end, pair, out); break;
-    case CK_FLOAT16: weight_rows(w, CK_FLOAT16, panel, vectors, begin, end, pair, out); break;
-    default: weight_rows(w, CK_BFLOAT16, panel, vectors, begin, end, pair, out);
+    case CK_FLOAT32: weight_rows_of(w, CK_FLOAT32, panel, vectors, begin, end, pair, out); break;
+    case CK_FLOAT16: weight_rows_of(w, CK_FLOAT16, panel, vectors, begin, end, pair, out); break;
+    default: weight_rows_of(w, CK_BFLOAT16, panel, vectors, begin, end, pair, out);
   }
 }
-
-/// Floats of two rows of transformed positions of one panel.
-CK_INLINE long weight_floats(long channels) { return 2 * POINTS * odd_lines(CK_PANEL * longest_block(channels)); }
 
 // MARK: - Output
 
-CK_INLINE void store_output(float *to, vf value, long count, bool streaming) {
-  if (streaming)
-    __builtin_nontemporal_store(value, (vf *)to);
+/// How a panel's pixels are stored, known to the compiler where it matters.
+typedef struct {
+  int vectors;     // of the panel
+  bool plain;      // whole vectors without an activation, of whole tiles
+  bool residual;   // there is one
+  bool streaming;  // past the caches
+} output_form;
+
+CK_INLINE void store_output(const ck_winograd *w, long index, vf value, long count, const output_form form) {
+  const ck_epilogue *e = &w->epilogue;
+  if (form.residual) value += form.plain ? vload(e->residual + index) : part(e->residual, index, count);
+  if (!form.plain) value = vactivate(value, e->activation);
+  if (form.streaming)
+    __builtin_nontemporal_store(value, (vf *)(w->out + index));
+  else if (form.plain)
+    vstore(w->out + index, value);
   else
-    vstore_part(to, value, count);
+    vstore_part(w->out + index, value, count);
 }
 
-/// Transforms one vector of products of one tile back and stores the pixels that exist.
-static void output_tile(const ck_winograd *w, const float *sums, long position, tile_place place, long column,
-                        bool streaming) {
+/// Transforms a panel of products of one tile back and stores the pixels that exist, each whole: a line that is streamed in
+/// two halves with others between them would be written twice.
+CK_INLINE void output_panel(const ck_winograd *w, const float *sums, long position, tile_place place, long column,
+                            const output_form form) {
   const ck_epilogue *e = &w->epilogue;
-  const long columns = w->out_channels, count = columns - column;
-  vf half[TILE][POINTS];
+  const long columns = w->out_channels;
+  vf half[2][TILE][POINTS], base[2];
+  for (int v = 0; v < form.vectors; v++) {
+    const long first = column + v * CK_LANES, count = columns - first;
+    base[v] = e->bias ? part(e->bias, first, count) : vsplat(0.0f);
+    if (e->per_sample) base[v] += part(e->per_sample + place.sample * columns, first, count);
 #pragma clang loop unroll(full)
-  for (int x = 0; x < POINTS; x++) {
-    vf m[POINTS], t[TILE];
+    for (int x = 0; x < POINTS; x++) {
+      vf m[POINTS], t[TILE];
 #pragma clang loop unroll(full)
-    for (int y = 0; y < POINTS; y++) m[y] = vload(sums + (y * POINTS + x) * position);
-    output_step(m, t);
+      for (int y = 0; y < POINTS; y++) m[y] = vload(sums + (y * POINTS + x) * position + v * CK_LANES);
+      output_step(m, t);
 #pragma clang loop unroll(full)
-    for (int y = 0; y < TILE; y++) half[y][x] = t[y];
-  }
-  vf base = e->bias ? part(e->bias, column, count) : vsplat(0.0f);
-  if (e->per_sample) base += part(e->per_sample + place.sample * columns, column, count);
-  const long down = ck_min(TILE, w->input.out_height - place.y), across = ck_min(TILE, w->input.out_width - place.x);
-  for (long y = 0; y < down; y++) {
-    vf t[TILE];
-    output_step(half[y], t);
-    const long row = (place.sample * w->input.out_height + place.y + y) * w->input.out_width + place.x;
-    for (long x = 0; x < across; x++) {
-      const long index = (row + x) * columns + column;
-      vf value = t[x] + base;
-      if (e->residual) value += part(e->residual, index, count);
-      store_output(w->out + index, vactivate(value, e->activation), count, streaming);
+      for (int y = 0; y < TILE; y++) half[v][y][x] = t[y];
     }
   }
+  const long down = form.plain ? TILE : ck_min(TILE, w->input.out_height - place.y);
+  const long across = form.plain ? TILE : ck_min(TILE, w->input.out_width - place.x);
+  for (long y = 0; y < down; y++) {
+    vf t[2][TILE];
+    for (int v = 0; v < form.vectors; v++) output_step(half[v][y], t[v]);
+    const long row = (place.sample * w->input.out_height + place.y + y) * w->input.out_width + place.x;
+    for (long x = 0; x < across; x++)
+      for (int v = 0; v < form.vectors; v++) {
+        const long first = column + v * CK_LANES;
+        store_output(w, (row + x) * columns + first, t[v][x] + base[v], columns - first, form);
+      }
+  }
+}
+
+static void output_tile(const ck_winograd *w, const float *sums, long position, tile_place place, long column, int vectors,
+                        bool streaming) {
+  const bool whole = place.y + TILE <= w->input.out_height && place.x + TILE <= w->input.out_width;
+  const bool residual = w->epilogue.residual;
+  if (!whole || vectors != 2 || column + CK_PANEL > w->out_channels || w->epilogue.activation != CK_IDENTITY)
+    output_panel(w, sums, position, place, column, (output_form){vectors, false, residual, streaming});
+  else if (residual && streaming)
+    output_panel(w, sums, position, place, column, (output_form){2, true, true, true});
+  else if (residual)
+    output_panel(w, sums, position, place, column, (output_form){2, true, true, false});
+  else if (streaming)
+    output_panel(w, sums, position, place, column, (output_form){2, true, false, true});
+  else
+    output_panel(w, sums, position, place, column, (output_form){2, true, false, false});
 }
 
 /// Asks for the memory that a tile's output will be joined with and written to.
@@ -225,8 +276,8 @@ static void touch_tile(const ck_winograd *w, tile_place place, long column, long
     }
 }
 
-static size_t WINOGRAD_NAME(scratch_floats)(long tiles, long panels, long channels) {
-  return (size_t)(panels * (POSITIONS * odd_lines(CK_PANEL * tiles) + weight_floats(channels)));
+static size_t WINOGRAD_NAME(scratch_floats)(long tiles, long panels) {
+  return (size_t)(panels * (POSITIONS * ODD_LINES(CK_PANEL * tiles) + WEIGHT_FLOATS));
 }
 
 /// The range of one call.
@@ -246,7 +297,7 @@ static void multiply_rows(const ck_winograd *w, const output_part *part, long bl
   const float *input = w->transformed + block * rows_per_tile(channels) * stride * CK_LDA + part->tile_begin * CK_LDA;
   for (long panel = part->panel_begin; panel < part->panel_end; panel++)
     transform_weights(w, panel, panel_vectors(w->out_channels, false, panel), begin, end, pair,
-                      part->weights + (panel - part->panel_begin) * weight_floats(channels));
+                      part->weights + (panel - part->panel_begin) * WEIGHT_FLOATS);
   const long row_bytes = part->tiles * CK_LDA * (long)sizeof(float) / (shared * panels);
   for (long i = 0; i < 2 * POINTS; i++) {
     const long row = i / POINTS, y = pair < 0 ? row * (POINTS - 1) : 1 + 2 * pair + row, x = i % POINTS;
@@ -256,7 +307,7 @@ static void multiply_rows(const ck_winograd *w, const output_part *part, long bl
       const int vectors = panel_vectors(w->out_channels, false, part->panel_begin + own);
       const char *next_row = (const char *)(left + stride * CK_LDA) + (place % shared * panels + own) * row_bytes;
       micro_strips(part->tiles, vectors, depth, left + place % shared * depth,
-                   part->weights + own * weight_floats(channels) + i * odd_lines(depth * vectors * CK_LANES),
+                   part->weights + own * WEIGHT_FLOATS + i * WEIGHT_STRIDE,
                    part->sums + own * part->panel_floats + (y * POINTS + x) * part->position, CK_PANEL, block > 0,
                    ahead ? ahead + ahead_bytes * i / (2 * POINTS) : next_row,
                    ahead ? ahead_bytes / (2 * POINTS) : row_bytes);
@@ -293,7 +344,7 @@ static void multiply_few(const ck_winograd *w, const output_part *part) {
 static void WINOGRAD_NAME(output)(const ck_winograd *w, long tile_begin, long tile_end, long panel_begin, long panel_end,
                                   float *scratch) {
   const long panels = panel_end - panel_begin, tiles = tile_end - tile_begin, columns = w->out_channels;
-  const long position = odd_lines(tiles * CK_PANEL);
+  const long position = ODD_LINES(tiles * CK_PANEL);
   const output_part part = {tile_begin, tiles, panel_begin, panel_end, scratch, scratch + panels * POSITIONS * position,
                             position, POSITIONS * position};
   if (tiles <= 2 * CK_ROWS_2)
@@ -306,11 +357,9 @@ static void WINOGRAD_NAME(output)(const ck_winograd *w, long tile_begin, long ti
     const long number = w->tile_begin + tile_begin + tile;
     if (tile + 1 < tiles) touch_tile(w, place_of_tile(&w->input, number + 1), column, end, streaming);
     const tile_place place = place_of_tile(&w->input, number);
-    for (long c = column; c < end; c += CK_LANES) {
-      const long own = (c - column) / CK_PANEL;
-      output_tile(w, part.sums + own * part.panel_floats + tile * CK_PANEL + (c - column) % CK_PANEL, position, place, c,
-                  streaming);
-    }
+    for (long panel = panel_begin; panel < panel_end; panel++)
+      output_tile(w, part.sums + (panel - panel_begin) * part.panel_floats + tile * CK_PANEL, position, place,
+                  panel * CK_PANEL, panel_vectors(columns, false, panel), streaming);
   }
   if (streaming) vfence();
 }

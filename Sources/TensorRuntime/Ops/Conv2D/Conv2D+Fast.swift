@@ -36,7 +36,7 @@ extension ConvTable {
   /// A denoiser has them in its finest level alone, from 1024x1024 pixels on. There the result of
   /// Stable Diffusion 1.5 is off by 1.4e-5 of its largest value, and by 4e-6 with smaller tiles.
   @Sendable private static func largeMapRefusal(_ problem: ConvProblem) -> Refusal? {
-    let smallest = 128 * 128
+    let smallest = 64 * 64
     if problem.outputHeight * problem.outputWidth < smallest { return Refusal("a small map") }
     return WinogradConv.refusal(problem)
   }

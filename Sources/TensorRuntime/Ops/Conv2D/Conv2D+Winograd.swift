@@ -102,7 +102,7 @@ struct WinogradConv: ConvKernel {
     let largest = (tiles + groups - 1) / groups
     let panels = panelsPerCall(tiles: largest)
     let inputFloats = table.input_floats(largest, channels)
-    let scratch = inputFloats + table.scratch_floats(largest, panels, channels)
+    let scratch = inputFloats + table.scratch_floats(largest, panels)
     Parallel.run(count: groups, grain: 1, scratch: scratch) { range, memory in
       for group in range {
         let part = share(group, of: groups, tiles)
@@ -140,7 +140,7 @@ struct WinogradConv: ConvKernel {
     let spread = max(1, weights.panels * splits / (4 * Parallel.threadCount))
     let panels = min(spread, panelsPerCall(tiles: largest))
     let calls = (weights.panels + panels - 1) / panels
-    let scratch = table.scratch_floats(largest, panels, group.input.channels)
+    let scratch = table.scratch_floats(largest, panels)
     withUnsafePointer(to: group) { problem in
       Parallel.run(count: tiles, grain: 8) { range in
         table.input(problem, range.lowerBound, range.upperBound)
