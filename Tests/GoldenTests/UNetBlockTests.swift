@@ -30,7 +30,7 @@ import Weights
   private func step(_ name: String, _ attentions: [Transformer2DModel]) throws -> UNetStep {
     let blocks = attentions.flatMap(\.blocks)
     let contexts = try blocks.map { $0.context(text: try golden("\(name).text")) }
-    return UNetStep(time: silu(try golden("\(name).time")), contexts: contexts)
+    return UNetStep(time: StepTime(silu(try golden("\(name).time"))), contexts: contexts)
   }
 
   @Test(arguments: ["down", "down_final", "cross_down"])

@@ -20,9 +20,10 @@ import Weights
   func residualBlock(name: String, width: Int) throws {
     let block = try ResnetBlock2D(weights[name], from: 16, to: width, resnets)
     let (x, time) = (try golden("\(name).input"), try golden("\(name).time"))
-    expectClose(block(x, time: silu(time)), try golden("\(name).output"))
+    expectClose(block(x, time: StepTime(silu(time))), try golden("\(name).output"))
     expectDiffers(block(x, time: nil), try golden("\(name).output"), "without the time")
-    expectDiffers(block(x, time: time), try golden("\(name).output"), "without its activation")
+    expectDiffers(
+      block(x, time: StepTime(time)), try golden("\(name).output"), "without its activation")
   }
 
   @Test func residualBlockWithoutTime() throws {
@@ -37,7 +38,7 @@ import Weights
     (options.outputScale, options.activation) = (1.5, .gelu)
     let block = try ResnetBlock2D(weights["resnet_scaled"], from: 16, to: 16, options)
     let output = block(
-      try golden("resnet_scaled.input"), time: gelu(try golden("resnet_scaled.time")))
+      try golden("resnet_scaled.input"), time: StepTime(gelu(try golden("resnet_scaled.time"))))
     expectClose(output, try golden("resnet_scaled.output"))
   }
 

@@ -30,6 +30,28 @@ import Weights
     expectDiffers(bare, try fixture.expected(name), "without the adapter")
   }
 
+  /// Times computed ahead for a whole run change no bit, and a step that the run does not have is
+  /// computed as it comes.
+  @Test(arguments: ["sd1", "sdxl", "lcm"])
+  func timesAhead(model name: String) throws {
+    let fixture = try UNetFixture(name)
+    let sample = try fixture.golden("odd.sample")
+    let plain = fixture.model.prepared(try fixture.conditions("odd"))
+    var known = try fixture.conditions("odd")
+    known.timesteps = [901, fixture.timestep("odd"), 901, 1]
+    known = fixture.model.prepared(known)
+    func predict(_ timestep: Float, _ conditions: UNetConditions) -> [Float] {
+      let samples = sample.slice(axis: 0, 0..<min(sample.shape[0], conditions.text.shape[0]))
+      return fixture.model(samples, timestep: timestep, conditions: conditions).floats()
+    }
+    for timestep in [901, fixture.timestep("odd"), 1, 500] {
+      #expect(predict(timestep, known) == predict(timestep, plain), "at \(timestep)")
+    }
+    #expect(predict(901, known) != predict(1, known))
+    let half = known.lastSamples(1)
+    #expect(predict(901, half) == predict(901, plain.lastSamples(1)))
+  }
+
   /// The last feature changes both the stored skip connection and, on SDXL, the middle block.
   @Test func everyAdapterFeatureCounts() throws {
     for name in ["sd1", "sdxl"] {

@@ -116,7 +116,7 @@ import Darwin
     #expect(tuning.seconds(problem, .winograd4, .avx2) > tuning.seconds(problem, .direct, .avx2))
   }
 
-  /// Large maps get large tiles, and what a denoiser computes keeps the small error of small ones.
+  /// Large maps get large tiles, and medium ones where the layer allows it.
   @Test func tilesFollowTheMap() {
     func chosen(_ side: Int, _ channels: Int) -> String {
       ConvTable.table.choose(
@@ -127,6 +127,9 @@ import Darwin
     guard RuntimeInfo.isa >= .avx2, ConvolutionTuning.current.speeds.isEmpty else { return }
     #expect(chosen(256, 256).hasPrefix("winograd6"))
     #expect(chosen(64, 320).hasPrefix("winograd4"))
+    var allowed = ConvCase(inputs: 320, outputs: 320, height: 64, width: 64, plain: true).problem
+    allowed.largeTileMap = 64 * 64
+    #expect(ConvTable.table.choose(allowed).name.hasPrefix("winograd6"))
     #expect(chosen(16, 1280).hasPrefix("winograd4"))
     #expect(chosen(2, 64).hasPrefix("patches"))
   }

@@ -99,7 +99,7 @@ public final class ControlNetModel: Sendable {
     return UNetContext(
       owner: ObjectIdentifier(self),
       blocks: attentions.flatMap(\.blocks).map { $0.context(text: conditions.text) },
-      addedEmbedding: timeEmbedding.addedEmbedding(conditions), batch: conditions.text.shape[0])
+      conditions, timeEmbedding: timeEmbedding)
   }
 
   /// Computes the residuals of one step.
@@ -120,9 +120,7 @@ public final class ControlNetModel: Sendable {
     var context = conditions.context ?? makeContext(conditions)
     if context.owner != ObjectIdentifier(self) { context = makeContext(conditions) }
     let step = UNetStep(
-      time: timeEmbedding(
-        timesteps: [timestep], condition: conditions.timestepCond, added: context.addedEmbedding),
-      contexts: context.blocks)
+      time: context.time([timestep], conditions, timeEmbedding), contexts: context.blocks)
     let batch = max(sample.shape[0], hint.shape[0])
     var hidden = convIn(
       sample.channelsLast().repeated(toBatch: batch), residual: hint.repeated(toBatch: batch))

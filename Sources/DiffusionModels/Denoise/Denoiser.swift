@@ -92,7 +92,8 @@ public struct Denoiser: Sendable {
       return latent
     }
     if let resume { try run.restore(resume) }
-    let unprepared = try conditions(inputs)
+    var unprepared = try conditions(inputs)
+    unprepared.timesteps = run.timesteps
     try predictor.check(unprepared)
     let conditions = predictor.prepared(unprepared)
     while run.completed < run.timesteps.count {

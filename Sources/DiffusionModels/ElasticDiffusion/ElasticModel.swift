@@ -30,12 +30,15 @@ struct ElasticModel {
     var guided = try UNetConditions(
       joining: [inputs.negative, inputs.positive], batch: shape[0])
     guided.imagePrompts = inputs.imagePrompts
+    let timesteps = denoiser.timesteps(from: inputs.start)
+    guided.timesteps = timesteps
     try predictor.check(guided)
     guidedConditions = predictor.prepared(guided)
     makePlain = { views in
       var plain = try UNetConditions(joining: [inputs.negative], batch: shape[0])
         .repeated(views)
       plain.imagePrompts = inputs.imagePrompts.map(\.negativeHalf)
+      plain.timesteps = timesteps
       return predictor.prepared(plain)
     }
     views = Self.views(shape, options)

@@ -31,8 +31,8 @@ extension Downsample2D: ModuleNode {
 struct Upsample2D: Sendable {
   private let conv: Conv2D
 
-  init(_ weights: WeightScope, channels: Int) throws {
-    conv = try weights.convolution("conv", channels, channels)
+  init(_ weights: WeightScope, channels: Int, largeTileMap: Int = Conv2D.largeMap) throws {
+    conv = try weights.convolution("conv", channels, channels, largeTileMap: largeTileMap)
   }
 
   /// Enlarges to a given size, or to twice the size.

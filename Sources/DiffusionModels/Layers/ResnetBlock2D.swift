@@ -10,6 +10,8 @@ struct ResnetOptions: Sendable {
   var activation: Activation = .silu
   /// The sum of both paths is divided by it.
   var outputScale: Float = 1
+  /// Pixels of the smallest maps that the fastest convolutions are used for.
+  var largeTileMap = Conv2D.largeMap
 }
 
 /// Two 3x3 convolutions beside a shortcut, conditioned on the time step:
@@ -28,12 +30,14 @@ struct ResnetBlock2D: Sendable {
     self.options = options
     channels = (inputs, outputs)
     norm1 = try weights.groupNorm("norm1", inputs, groups: options.groups, eps: options.eps)
-    conv1 = try weights.convolution("conv1", inputs, outputs)
+    conv1 = try weights.convolution(
+      "conv1", inputs, outputs, largeTileMap: options.largeTileMap)
     timeProjection = try options.timeChannels.map {
       try weights.linear("time_emb_proj", $0, outputs)
     }
     norm2 = try weights.groupNorm("norm2", outputs, groups: options.groups, eps: options.eps)
-    conv2 = try weights.convolution("conv2", outputs, outputs)
+    conv2 = try weights.convolution(
+      "conv2", outputs, outputs, largeTileMap: options.largeTileMap)
     shortcut =
       inputs == outputs
       ? nil : try weights.convolution("conv_shortcut", inputs, outputs, kernel: 1)
@@ -43,11 +47,12 @@ struct ResnetBlock2D: Sendable {
   ///
   /// - Parameters:
   ///   - x: [B, inputs, H, W].
-  ///   - time: [B or 1, timeChannels], already through the activation.
+  ///   - time: Of B or 1 samples; nil for blocks without a time embedding.
   /// - Returns: [B, outputs, H, W]; the larger batch where the time embedding has more samples.
-  func callAsFunction(_ x: Tensor, time: Tensor?) -> Tensor {
-    let x = x.repeated(toBatch: max(x.shape[0], time?.shape[0] ?? 1))
-    let shift = time.flatMap { timeProjection?($0) }?.repeated(toBatch: x.shape[0])
+  func callAsFunction(_ x: Tensor, time: StepTime?) -> Tensor {
+    let x = x.repeated(toBatch: max(x.shape[0], time?.embedding.shape[0] ?? 1))
+    let shift = time.flatMap { timeProjection.map($0.projected(by:)) }?
+      .repeated(toBatch: x.shape[0])
     let hidden = conv1(norm1(x, activation: options.activation), perChannel: shift)
     let skip = shortcut?(x) ?? x
     let sum = conv2(norm2(hidden, activation: options.activation), residual: skip)

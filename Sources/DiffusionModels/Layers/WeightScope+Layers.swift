@@ -6,13 +6,13 @@ extension WeightScope {
   /// A convolution `<name>.weight`, `<name>.bias`; odd kernels keep the size at stride 1.
   func convolution(
     _ name: String, _ inputs: Int, _ outputs: Int, kernel: Int = 3, stride: Int = 1,
-    padding: Padding? = nil
+    padding: Padding? = nil, largeTileMap: Int = Conv2D.largeMap
   ) throws -> Conv2D {
     let scope = self[name]
     return Conv2D(
       weight: try scope.tensor("weight", shape: [outputs, inputs, kernel, kernel]),
       bias: try scope.tensor("bias", shape: [outputs]), stride: stride,
-      padding: padding ?? .same(kernel / 2))
+      padding: padding ?? .same(kernel / 2), largeTileMap: largeTileMap)
   }
 
   /// A convolution `<name>.weight` without bias.

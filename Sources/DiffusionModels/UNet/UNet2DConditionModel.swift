@@ -68,10 +68,10 @@ public final class UNet2DConditionModel: Sendable {
   }
 
   /// Computes ahead what is the same for every step: keys and values of the text and of image
-  /// prompts in every layer, and SDXL's added embedding.
+  /// prompts in every layer, SDXL's added embedding, and the time embeddings of the steps to come.
   ///
-  /// - Parameter conditions: Text, pooled text, time ids and image prompts are read now and must
-  ///   not be changed in the result; everything else may be set per step.
+  /// - Parameter conditions: Text, pooled text, time ids, the guidance embedding, time steps and image
+  ///   prompts are read now and must not be changed in the result; everything else may be set per step.
   /// - Returns: The conditions with what was computed.
   public func prepared(_ conditions: UNetConditions) -> UNetConditions {
     var result = conditions
@@ -86,8 +86,8 @@ public final class UNet2DConditionModel: Sendable {
         images: conditions.imagePrompts.flatMap { $0.attentions(layer: layer) })
     }
     return UNetContext(
-      owner: ObjectIdentifier(self), blocks: blocks,
-      addedEmbedding: timeEmbedding.addedEmbedding(conditions), batch: conditions.text.shape[0])
+      owner: ObjectIdentifier(self), blocks: blocks, conditions,
+      timeEmbedding: timeEmbedding)
   }
 
   /// Predicts for one time step.
@@ -116,9 +116,7 @@ public final class UNet2DConditionModel: Sendable {
   ) -> Tensor {
     let context = self.context(of: conditions)
     var step = UNetStep(
-      time: timeEmbedding(
-        timesteps: timesteps, condition: conditions.timestepCond, added: context.addedEmbedding),
-      contexts: context.blocks)
+      time: context.time(timesteps, conditions, timeEmbedding), contexts: context.blocks)
     if conditions.tokenMerge > 0 {
       step.merging = TokenMerging(
         share: conditions.tokenMerge, size: finestAttendingSize(of: sample))

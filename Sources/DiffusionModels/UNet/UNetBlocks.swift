@@ -3,8 +3,7 @@ import Weights
 
 /// What every part of a UNet sees in one step.
 struct UNetStep: Sendable {
-  /// The time embedding behind the activation, [1 or B, timeChannels].
-  let time: Tensor
+  let time: StepTime
   /// One per transformer block of the model.
   let contexts: [BlockContext]
   /// The tokens that self-attentions merge; nil for none.
@@ -129,7 +128,11 @@ struct UNetUpBlock: Sendable {
     attentions = try loadTransformers(
       weights, depths: level.upDepths, config.transformers(level), contextCount: &contextCount)
     upsampler =
-      index == 0 ? nil : try Upsample2D(weights["upsamplers"][0], channels: level.channels)
+      index == 0
+      ? nil
+      : try Upsample2D(
+        weights["upsamplers"][0], channels: level.channels,
+        largeTileMap: config.resnets.largeTileMap)
   }
 
   /// Applies the block.

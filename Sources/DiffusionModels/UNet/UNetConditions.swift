@@ -20,6 +20,8 @@ public struct UNetConditions: Sendable {
   public var controlResiduals: ControlResiduals?
   /// Features of T2I-Adapters, already scaled and summed: one per level, then one for the middle.
   public var adapterFeatures: [Tensor] = []
+  /// The time steps of the run to come, as far as they are known.
+  public var timesteps: [Float] = []
   /// Where in a run the model is asked; for predictors that have controls of their own.
   public var step: DenoiseStep?
   /// What `UNet2DConditionModel.prepared(_:)` computed ahead.
@@ -98,6 +100,34 @@ struct UNetContext: Sendable {
   let addedEmbedding: Tensor?
   /// Samples predicted.
   let batch: Int
+  /// The times of all steps, where they are known; of the whole batch.
+  private(set) var times: RunTimes?
+}
+
+extension UNetContext {
+  /// Adds what the time embedding makes of the conditions.
+  init(
+    owner: ObjectIdentifier, blocks: [BlockContext], _ conditions: UNetConditions,
+    timeEmbedding: UNetTimeEmbedding
+  ) {
+    let added = timeEmbedding.addedEmbedding(conditions)
+    self.init(
+      owner: owner, blocks: blocks, addedEmbedding: added, batch: conditions.text.shape[0])
+    guard !conditions.timesteps.isEmpty else { return }
+    times = RunTimes(conditions.timesteps) {
+      timeEmbedding(timesteps: [$0], condition: conditions.timestepCond, added: added)
+    }
+  }
+
+  /// The time of a step: as computed ahead, or computed now.
+  func time(
+    _ timesteps: [Float], _ conditions: UNetConditions, _ timeEmbedding: UNetTimeEmbedding
+  ) -> StepTime {
+    if timesteps.count == 1, let known = times?.step(timesteps[0]) { return known }
+    return StepTime(
+      timeEmbedding(
+        timesteps: timesteps, condition: conditions.timestepCond, added: addedEmbedding))
+  }
 }
 
 // MARK: - Parts of a batch

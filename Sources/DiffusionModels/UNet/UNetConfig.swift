@@ -88,10 +88,17 @@ extension UNetConfig {
   /// Width of the time embedding.
   var timeChannels: Int { timeEmbeddingWidth ?? 4 * levels[0].channels }
 
+  /// Pixels of the smallest maps that the fastest convolutions are used for.
+  ///
+  /// The finest level of a picture of 512x512 has such maps, and is a sixth faster with them. Stable
+  /// Diffusion 1.5 is then off by 1.3e-5 of its largest value, and by 4e-6 without.
+  static let largeTileMap = 64 * 64
+
   /// What the residual blocks have in common.
   var resnets: ResnetOptions {
     ResnetOptions(
-      timeChannels: timeChannels, groups: groups, eps: normEps, activation: activation)
+      timeChannels: timeChannels, groups: groups, eps: normEps, activation: activation,
+      largeTileMap: Self.largeTileMap)
   }
 
   /// What the transformers of a level have in common.

@@ -51,6 +51,7 @@ extension UNetConditions {
     var conditions = UNetConditions(
       text: half(text), pooled: pooled.map(half), timeIDs: timeIDs.map(half))
     conditions.timestepCond = timestepCond.map(half)
+    conditions.timesteps = timesteps
     return conditions
   }
 }

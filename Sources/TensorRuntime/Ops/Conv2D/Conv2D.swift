@@ -41,6 +41,11 @@ public struct Conv2D: Sendable {
   let parameters: ConvParameters
   private let kernels = KernelCache<any ConvKernel>()
 
+  private let largeTileMap: Int
+
+  /// Pixels of the smallest maps that the fastest and least exact algorithm is used for, unless a layer
+  /// says otherwise.
+  public static let largeMap = 128 * 128
   /// The number of channels taken.
   public var inputChannels: Int { parameters.inputChannels }
   /// The number of channels given.
@@ -53,7 +58,12 @@ public struct Conv2D: Sendable {
   ///   - bias: [O], or nil for none.
   ///   - stride: Pixels between outputs.
   ///   - padding: Zeros around the input.
-  public init(weight: RawTensor, bias: RawTensor?, stride: Int = 1, padding: Padding) {
+  ///   - largeTileMap: Pixels of the smallest maps that F(6x6, 3x3) may be used for, whose error is four
+  ///     times that of smaller tiles.
+  public init(
+    weight: RawTensor, bias: RawTensor?, stride: Int = 1, padding: Padding,
+    largeTileMap: Int = Conv2D.largeMap
+  ) {
     precondition(
       weight.shape.count == 4 && weight.count > 0,
       "a convolution weight is [O, I, kh, kw], got \(weight.shape)")
@@ -63,6 +73,7 @@ public struct Conv2D: Sendable {
     precondition(stride >= 1, "stride \(stride) is not positive")
     parameters = ConvParameters(
       weight: weight, bias: bias?.alignedFloats(), stride: stride, padding: padding)
+    self.largeTileMap = largeTileMap
   }
 
   /// Applies the convolution.
@@ -118,7 +129,7 @@ public struct Conv2D: Sendable {
       kernelHeight: parameters.kernelHeight, kernelWidth: parameters.kernelWidth,
       stride: parameters.stride, padding: parameters.padding, activation: activation,
       hasBias: parameters.bias != nil, hasResidual: residual != nil,
-      hasPerChannel: perChannel != nil)
+      hasPerChannel: perChannel != nil, largeTileMap: largeTileMap)
     precondition(
       batch == 0 || (problem.outputHeight > 0 && problem.outputWidth > 0),
       "a \(problem.kernelHeight)x\(problem.kernelWidth) kernel does not fit into \(x.shape)")
@@ -170,6 +181,8 @@ struct ConvProblem: Sendable, CustomStringConvertible {
   let hasBias: Bool
   let hasResidual: Bool
   let hasPerChannel: Bool
+  /// Pixels of the smallest map for the largest tiles.
+  var largeTileMap = Conv2D.largeMap
 
   var isUpsampled: Bool { sourceHeight != height || sourceWidth != width }
   var outputHeight: Int {

@@ -5,6 +5,8 @@ public struct Linear: Sendable {
   let parameters: LinearParameters
   private let kernels = KernelCache<any LinearKernel>()
 
+  /// What tells this layer from all others while it lives.
+  public var identity: ObjectIdentifier { ObjectIdentifier(parameters) }
   /// The number of features taken.
   public var inputs: Int { parameters.inputs }
   /// The number of features given.
