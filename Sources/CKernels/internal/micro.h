@@ -1,6 +1,6 @@
 // Micro-kernels: C[rows][vectors] (+)= A[rows][depth] * B[depth][vectors], accumulators in registers.
 // A is row-major with the fixed row stride CK_LDA, so all rows are reached from one base with constant offsets;
-// 84 cache lines from row to row keep the rows of a strip in different cache sets. B is contiguous.
+// 21 cache lines from row to row keep the rows of a strip in different cache sets. B is contiguous.
 // Every variant adds the products of one element in the order of depth, so the shape of a tile never changes a bit.
 #ifndef CK_MICRO_H
 #define CK_MICRO_H
