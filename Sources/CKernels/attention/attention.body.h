@@ -10,7 +10,8 @@
 #include "../internal/panels.h"
 #include "../internal/squares.h"
 
-/// Keys whose scores are computed together: an eighth of them is whole strips of the tallest micro-tile.
+/// Keys whose scores are computed together. Up to eight of them share a packed row, so that an eighth has to be whole strips of
+/// the tallest micro-tile: of 14 rows, or 12 as two of 6 or three of 4.
 #define KEY_BLOCK (CK_ROWS_2 > 6 ? 8 * CK_ROWS_2 : 96)
 /// Keys that share a row of packed values: whole blocks.
 #define KEY_SPAN (CK_LDA / KEY_BLOCK * KEY_BLOCK)
@@ -79,7 +80,7 @@ size_t CK_NAME(ck_attention_scratch_floats)(long head_size) {
 
 /// One row of C for each of A's, two vectors wide, from operands in near caches.
 CK_INLINE void multiply(long rows, long depth, const float *a, const float *b, float *c, int accumulate) {
-  // Less than two strips are left to be shared evenly.
+  // Unless all strips are whole, the last whole one and what is left are shared evenly.
   const long strips = rows % CK_ROWS_2 == 0 ? rows / CK_ROWS_2 : ck_max(0, rows / CK_ROWS_2 - 1), done = strips * CK_ROWS_2;
   micro_tall(strips, depth, a, b, c, CK_PANEL, accumulate);
   if (done < rows) micro_strips(rows - done, 2, depth, a + done * CK_LDA, b, c + done * CK_PANEL, CK_PANEL, accumulate, a, 0);

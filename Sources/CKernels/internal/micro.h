@@ -96,7 +96,8 @@ static const ck_micro micro_table[3][9] = {
 
 CK_INLINE long micro_rows(int vectors) { return vectors == 1 ? CK_ROWS_1 : vectors == 2 ? CK_ROWS_2 : CK_ROWS_3; }
 
-/// Whole strips of the tallest tile of two vectors, of a product whose operands are near: short ones would notice a call for each.
+/// Whole strips of the tallest tile of two vectors, of a product whose operands are near: short ones would notice a call for
+/// each.
 static inline __attribute__((noinline)) void micro_tall(long strips, long depth, const float *a, const float *b, float *c,
                                                         long ldc, int accumulate) {
   for (; strips > 0; strips--, a += CK_ROWS_2 * CK_LDA, c += CK_ROWS_2 * ldc)

@@ -170,8 +170,10 @@ CK_INLINE void weight_rows_of(const ck_winograd *w, const ck_weight_type type, l
     weight_rows(w, type, panel, 1, begin, end, pair, out);
   else if (pair < 0)
     weight_rows(w, type, panel, 2, begin, end, -1, out);
+#if PAIRS > 1
   else if (pair == 0)
     weight_rows(w, type, panel, 2, begin, end, 0, out);
+#endif
 #if PAIRS > 2
   else if (pair == 1)
     weight_rows(w, type, panel, 2, begin, end, 1, out);

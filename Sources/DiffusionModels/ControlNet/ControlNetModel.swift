@@ -86,7 +86,8 @@ public final class ControlNetModel: Sendable {
 
   /// Computes ahead what is the same for every step, as the UNet's `prepared(_:)` does.
   ///
-  /// - Parameter conditions: Image prompts, residuals and features in it are not looked at.
+  /// - Parameter conditions: Read and kept as by the UNet; image prompts, residuals and features in it
+  ///   are not looked at.
   /// - Returns: The conditions with what was computed.
   public func prepared(_ conditions: UNetConditions) -> UNetConditions {
     var result = conditions

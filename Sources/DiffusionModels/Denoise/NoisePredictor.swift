@@ -13,9 +13,9 @@ public protocol NoisePredictor: Sendable {
   /// - Throws: `ModelError` naming the first input that does not fit.
   func check(_ conditions: UNetConditions) throws
 
-  /// Computes ahead what is the same at every step.
+  /// Computes ahead what is the same at every step, and what is known of every step.
   ///
-  /// - Parameter conditions: Texts and image prompts.
+  /// - Parameter conditions: Texts, image prompts, the guidance embedding and the time steps.
   /// - Returns: The conditions with what was computed.
   func prepared(_ conditions: UNetConditions) -> UNetConditions
 

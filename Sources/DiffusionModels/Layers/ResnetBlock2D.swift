@@ -51,12 +51,17 @@ struct ResnetBlock2D: Sendable {
   /// - Returns: [B, outputs, H, W]; the larger batch where the time embedding has more samples.
   func callAsFunction(_ x: Tensor, time: StepTime?) -> Tensor {
     let x = x.repeated(toBatch: max(x.shape[0], time?.embedding.shape[0] ?? 1))
-    let shift = time.flatMap { timeProjection.map($0.projected(by:)) }?
-      .repeated(toBatch: x.shape[0])
-    let hidden = conv1(norm1(x, activation: options.activation), perChannel: shift)
+    let hidden = conv1(
+      norm1(x, activation: options.activation), perChannel: shift(time, batch: x.shape[0]))
     let skip = shortcut?(x) ?? x
     let sum = conv2(norm2(hidden, activation: options.activation), residual: skip)
     return options.outputScale == 1 ? sum : sum / options.outputScale
+  }
+
+  /// What the time adds to every channel, [batch, outputs]; nil for nothing.
+  private func shift(_ time: StepTime?, batch: Int) -> Tensor? {
+    guard let time, let timeProjection else { return nil }
+    return time.projected(by: timeProjection).repeated(toBatch: batch)
   }
 }
 

@@ -3,14 +3,16 @@ import TensorRuntime
 
 /// The time embeddings of all steps of a run, and what residual blocks made of them.
 ///
-/// A block's projection of one step reads a weight of megabytes for a single row. Where a run's steps are known
-/// ahead, every block projects all of them at its first step. The numbers are those of one step at a time.
+/// A block's projection of one step reads a weight of megabytes for a single row. Where a run's steps
+/// are known ahead, every block projects all of them at its first step. With this project's own
+/// kernels the numbers are those of one step at a time, to the bit.
 final class RunTimes: Sendable {
   /// [steps · samples, timeChannels], behind the activation.
   private let embeddings: Tensor
   /// Rows of a step: 1, or one per sample.
-  private let samples: Int
+  let samples: Int
   private let places: [Float: Int]
+  /// By layer; the model that made this outlives it.
   private let projections = Mutex<[ObjectIdentifier: Tensor]>([:])
 
   /// Embeds the time steps of a run.
@@ -34,8 +36,7 @@ final class RunTimes: Sendable {
   func step(_ timestep: Float) -> StepTime? {
     places[timestep].map { place in
       let rows = place * samples..<(place + 1) * samples
-      return StepTime(
-        embedding: embeddings.slice(axis: 0, rows), run: StepTime.Place(times: self, rows: rows))
+      return StepTime(embedding: embeddings.slice(axis: 0, rows), run: (self, rows))
     }
   }
 
@@ -51,26 +52,19 @@ final class RunTimes: Sendable {
 
 /// The time of one step, as residual blocks take it.
 struct StepTime: Sendable {
-  fileprivate struct Place: Sendable {
-    let times: RunTimes
-    let rows: Range<Int>
-  }
-
   /// The embedding behind the activation, [1 or B, timeChannels].
   let embedding: Tensor
-  private let run: Place?
-
-  /// A step on its own.
-  init(_ embedding: Tensor) { self.init(embedding: embedding, run: nil) }
-
-  fileprivate init(embedding: Tensor, run: Place?) {
-    self.embedding = embedding
-    self.run = run
-  }
+  /// The run that it is a step of; nil for a step on its own.
+  fileprivate let run: (times: RunTimes, rows: Range<Int>)?
 
   /// What a block's layer makes of the embedding, [1 or B, outputs].
   func projected(by layer: Linear) -> Tensor {
     guard let run else { return layer(embedding) }
     return run.times.projection(by: layer).slice(axis: 0, run.rows)
   }
+}
+
+extension StepTime {
+  /// A step on its own.
+  init(_ embedding: Tensor) { self.init(embedding: embedding, run: nil) }
 }

@@ -3,6 +3,7 @@ import Weights
 
 /// What every part of a UNet sees in one step.
 struct UNetStep: Sendable {
+  /// The time step, embedded.
   let time: StepTime
   /// One per transformer block of the model.
   let contexts: [BlockContext]

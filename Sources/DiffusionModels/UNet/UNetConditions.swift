@@ -90,7 +90,7 @@ public struct ImagePrompt: Sendable {
 }
 
 /// What is the same for every step of a run: keys and values of the text and of image prompts in
-/// every attention layer, and the added embedding of SDXL.
+/// every attention layer, the added embedding of SDXL, and the times of all steps.
 struct UNetContext: Sendable {
   /// The model that made it.
   let owner: ObjectIdentifier
@@ -100,7 +100,7 @@ struct UNetContext: Sendable {
   let addedEmbedding: Tensor?
   /// Samples predicted.
   let batch: Int
-  /// The times of all steps, where they are known; of the whole batch.
+  /// The times of all steps, where they are known.
   private(set) var times: RunTimes?
 }
 
@@ -164,7 +164,9 @@ extension UNetConditions {
               ImageAttention(source: part($0.source), scale: $0.scale, mask: $0.mask)
             })
         },
-        addedEmbedding: context.addedEmbedding.map(part), batch: count)
+        addedEmbedding: context.addedEmbedding.map(part), batch: count,
+        // Rows for each sample are the whole batch's: then each step's time is computed as it comes.
+        times: context.times.flatMap { $0.samples == 1 ? $0 : nil })
     }
     return conditions
   }

@@ -58,7 +58,7 @@ public final class WindowedPredictor: NoisePredictor {
 
   /// Computes ahead what the UNet computes ahead.
   ///
-  /// - Parameter conditions: Texts and image prompts.
+  /// - Parameter conditions: As the UNet reads them.
   /// - Returns: The conditions with what was computed.
   public func prepared(_ conditions: UNetConditions) -> UNetConditions {
     base.prepared(conditions)
