@@ -14,20 +14,17 @@ let kernelSettings: [CSetting] = [
 
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
-let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 
 let package = Package(
   name: "resgraph",
   products: [
-    .executable(name: "resgraph", targets: ["resgraph"]),
-    .executable(name: "resgraph-bench", targets: ["resgraph-bench"]),
-    .library(name: "GraphRuntime", targets: ["GraphRuntime"]),
-    .library(name: "DiffusionModels", targets: ["DiffusionModels"]),
+    .executable(name: "resgraph", targets: ["ResgraphCommand"]),
+    .executable(name: "resgraph-bench", targets: ["ResgraphBench"]),
+    .library(name: "Resgraph", targets: ["Resgraph"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
   ],
   targets: [
@@ -41,44 +38,54 @@ let package = Package(
     .target(name: "CKernels", cSettings: kernelSettings),
     .target(name: "CImageIO", dependencies: ["CPNG", "CJPEG"]),
     .target(name: "TensorRuntime", dependencies: ["CKernels", "COpenBLAS"]),
-    .target(name: "Weights", dependencies: ["TensorRuntime", "COpenBLAS", crypto]),
+    .target(
+      name: "ResgraphPictures", dependencies: ["TensorRuntime", "CImageIO"],
+      path: "Sources/Pictures"),
+    .target(
+      name: "ResgraphWeights", dependencies: ["TensorRuntime", "COpenBLAS", crypto],
+      path: "Sources/Weights"),
     .target(name: "CVocabulary"),
     .target(
-      name: "DiffusionModels", dependencies: ["TensorRuntime", "Weights", "CVocabulary"]),
+      name: "DiffusionModels",
+      dependencies: ["TensorRuntime", "ResgraphWeights", "ResgraphPictures", "CVocabulary"]),
     .target(name: "GraphRuntime", dependencies: ["CYAML", crypto]),
     .target(
-      name: "Nodes",
+      name: "Resgraph",
       dependencies: [
-        "GraphRuntime", "TensorRuntime", "Weights", "DiffusionModels", "CImageIO",
-      ]),
+        "GraphRuntime", "TensorRuntime", "ResgraphWeights", "ResgraphPictures", "DiffusionModels",
+      ],
+      path: "Sources/Nodes"),
     .executableTarget(
-      name: "resgraph", dependencies: ["GraphRuntime", "Nodes", argumentParser, logging]),
+      name: "ResgraphCommand", dependencies: ["GraphRuntime", "Resgraph", argumentParser],
+      path: "Sources/resgraph"),
     .executableTarget(
-      name: "resgraph-bench",
-      dependencies: ["TensorRuntime", "Weights", "DiffusionModels", argumentParser]),
+      name: "ResgraphBench",
+      dependencies: ["TensorRuntime", "ResgraphWeights", "DiffusionModels", argumentParser],
+      path: "Sources/resgraph-bench"),
 
     .target(
-      name: "TestSupport", dependencies: ["TensorRuntime", "Weights"],
+      name: "TestSupport", dependencies: ["TensorRuntime", "ResgraphWeights"],
       path: "Tests/TestSupport"),
     .testTarget(
       name: "TensorRuntimeTests", dependencies: ["TensorRuntime", "CKernels"],
       exclude: ["Fixtures"]),
     .testTarget(
-      name: "WeightsTests", dependencies: ["Weights", "TestSupport"], exclude: ["Fixtures"]),
+      name: "WeightsTests", dependencies: ["ResgraphWeights", "TestSupport"], exclude: ["Fixtures"]),
     .testTarget(name: "DiffusionModelsTests", dependencies: ["DiffusionModels", "TestSupport"]),
     .testTarget(
       name: "GraphRuntimeTests", dependencies: ["GraphRuntime"], exclude: ["Snapshots"]),
     .testTarget(
       name: "NodesTests",
       dependencies: [
-        "Nodes", "GraphRuntime", "DiffusionModels", "Weights", "TensorRuntime", "TestSupport",
+        "Resgraph", "GraphRuntime", "DiffusionModels", "ResgraphWeights", "ResgraphPictures",
+        "TensorRuntime", "TestSupport",
       ],
       exclude: ["Goldens"]),
     .testTarget(
-      name: "GoldenTests", dependencies: ["DiffusionModels", "Nodes", "TestSupport"],
+      name: "GoldenTests", dependencies: ["DiffusionModels", "TestSupport"],
       exclude: ["Goldens"]),
     .testTarget(
-      name: "CommandTests", dependencies: ["resgraph", "resgraph-bench", "TestSupport"]),
+      name: "CommandTests", dependencies: ["ResgraphCommand", "ResgraphBench", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )

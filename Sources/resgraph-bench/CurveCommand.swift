@@ -1,6 +1,6 @@
 import ArgumentParser
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// Times the UNet over picture sizes, beside its arithmetic.
 struct CurveCommand: ParsableCommand {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// What every model benchmark can be told.
 struct ModelOptions: ParsableArguments {

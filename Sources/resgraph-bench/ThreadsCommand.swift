@@ -1,6 +1,6 @@
 import ArgumentParser
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// Times the UNet with one thread, two, and so on.
 struct ThreadsCommand: ParsableCommand {

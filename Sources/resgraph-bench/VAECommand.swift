@@ -1,7 +1,7 @@
 import ArgumentParser
 import DiffusionModels
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// Times decoding a latent to a picture.
 struct VAECommand: ModelCommand {

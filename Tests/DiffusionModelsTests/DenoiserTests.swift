@@ -1,8 +1,8 @@
 import DiffusionModels
+import ResgraphWeights
 import Synchronization
 import TensorRuntime
 import Testing
-import Weights
 
 /// The denoising loop around a model that records what it is asked.
 @Suite struct DenoiserTests {

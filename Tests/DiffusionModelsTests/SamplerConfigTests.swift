@@ -1,7 +1,7 @@
 import DiffusionModels
+import ResgraphWeights
 import TensorRuntime
 import Testing
-import Weights
 
 /// Scheduler configurations, good and bad.
 @Suite struct SamplerConfigTests {

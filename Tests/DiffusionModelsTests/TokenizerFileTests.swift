@@ -1,7 +1,7 @@
 import DiffusionModels
 import Foundation
+import ResgraphWeights
 import Testing
-import Weights
 
 /// The built-in tokenizer, and tokenizer folders that are incomplete or damaged.
 @Suite struct TokenizerFileTests {

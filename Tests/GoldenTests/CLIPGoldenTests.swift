@@ -1,8 +1,8 @@
 import DiffusionModels
+import ResgraphWeights
 import TensorRuntime
 import TestSupport
 import Testing
-import Weights
 
 /// CLIP's text encoder against transformers, on the fixtures of tools/goldens/clip_make.py.
 @Suite struct CLIPGoldenTests {

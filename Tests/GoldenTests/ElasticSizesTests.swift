@@ -1,8 +1,8 @@
 import Foundation
+import ResgraphWeights
 import Synchronization
 import TensorRuntime
 import Testing
-import Weights
 
 @testable import DiffusionModels
 

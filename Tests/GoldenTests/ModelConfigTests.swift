@@ -1,7 +1,7 @@
+import ResgraphWeights
 import TensorRuntime
 import TestSupport
 import Testing
-import Weights
 
 @testable import DiffusionModels
 

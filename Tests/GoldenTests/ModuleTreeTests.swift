@@ -1,7 +1,7 @@
 import Foundation
+import ResgraphWeights
 import TestSupport
 import Testing
-import Weights
 
 @testable import DiffusionModels
 

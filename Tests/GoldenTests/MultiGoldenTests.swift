@@ -1,8 +1,8 @@
+import ResgraphWeights
 import Synchronization
 import TensorRuntime
 import TestSupport
 import Testing
-import Weights
 
 @testable import DiffusionModels
 

@@ -1,8 +1,8 @@
 import Foundation
+import ResgraphWeights
 import TensorRuntime
 import TestSupport
 import Testing
-import Weights
 
 @testable import DiffusionModels
 

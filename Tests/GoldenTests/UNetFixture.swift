@@ -1,6 +1,6 @@
+import ResgraphWeights
 import TensorRuntime
 import TestSupport
-import Weights
 
 @testable import DiffusionModels
 

@@ -1,6 +1,6 @@
 import Foundation
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// A folder of reference data made by a script under tools/goldens.
 ///

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Weights
+@testable import ResgraphWeights
 
 @Suite("JSON")
 struct JSONValueTests {

@@ -1,7 +1,7 @@
 import TensorRuntime
 import Testing
 
-@testable import Weights
+@testable import ResgraphWeights
 
 /// Weights by block, on models with the blocks of the released families.
 @Suite struct LoRABlockTests {

@@ -2,7 +2,7 @@ import TensorRuntime
 import TestSupport
 import Testing
 
-@testable import Weights
+@testable import ResgraphWeights
 
 /// Compares merged weights with those that diffusers fuses (tools/goldens/weights_make.py).
 @Suite("LoRA goldens")

@@ -1,7 +1,7 @@
 import TensorRuntime
 import Testing
 
-@testable import Weights
+@testable import ResgraphWeights
 
 @Suite("LoRA")
 struct LoRATests {

@@ -1,7 +1,7 @@
 import TensorRuntime
 import Testing
 
-@testable import Weights
+@testable import ResgraphWeights
 
 /// A name for a broken file, its bytes, and a word its error must contain.
 struct BrokenFile: Sendable, CustomTestStringConvertible {

@@ -2,7 +2,7 @@ import Foundation
 import TensorRuntime
 import Testing
 
-@testable import Weights
+@testable import ResgraphWeights
 
 /// What of a mapped file stays in this process's memory once its tensors are read.
 @Suite struct MappedPageTests {

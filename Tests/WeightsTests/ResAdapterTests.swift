@@ -2,7 +2,7 @@ import Foundation
 import TensorRuntime
 import Testing
 
-@testable import Weights
+@testable import ResgraphWeights
 
 /// The released adapters, which are not part of the repository.
 private let released =

@@ -2,7 +2,7 @@ import Foundation
 import TensorRuntime
 import Testing
 
-@testable import Weights
+@testable import ResgraphWeights
 
 @Suite("Safetensors")
 struct SafetensorsTests {

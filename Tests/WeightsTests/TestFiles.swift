@@ -1,7 +1,7 @@
 import Foundation
 import TensorRuntime
 
-@testable import Weights
+@testable import ResgraphWeights
 
 /// A folder of one test, removed when the test ends.
 final class TemporaryFolder: Sendable {

@@ -1,4 +1,4 @@
-@testable import Weights
+@testable import ResgraphWeights
 
 /// Writes zips of stored entries, with every field open to being broken.
 struct TestZip {

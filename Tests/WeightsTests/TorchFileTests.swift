@@ -2,7 +2,7 @@ import Foundation
 import TensorRuntime
 import Testing
 
-@testable import Weights
+@testable import ResgraphWeights
 
 /// Whether two tensors have the same type, shape and bytes.
 func identical(_ left: RawTensor, _ right: RawTensor) -> Bool {

@@ -1,5 +1,5 @@
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// One layer of CLIP's transformers: self-attention (causal over text) and feed-forward, each
 /// normalised first.

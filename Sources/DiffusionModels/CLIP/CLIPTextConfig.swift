@@ -1,5 +1,5 @@
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// The configuration of a CLIP text encoder (`config.json` of transformers' `CLIPTextModel`).
 public struct CLIPTextConfig: Sendable, Equatable {

@@ -1,5 +1,5 @@
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// What a CLIP text encoder says about prompts.
 public struct CLIPTextOutput: Sendable {

@@ -1,5 +1,5 @@
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// The configuration of a CLIP image encoder (`config.json` of transformers'
 /// `CLIPVisionModelWithProjection`).

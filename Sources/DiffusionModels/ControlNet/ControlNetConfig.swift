@@ -1,4 +1,4 @@
-import Weights
+import ResgraphWeights
 
 /// Everything about a `ControlNetModel` that its `config.json` decides.
 public struct ControlNetConfig: Sendable, Equatable {

@@ -1,6 +1,6 @@
 import Foundation
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// What a ControlNet adds to a UNet in one step.
 public struct ControlResiduals: Sendable {

@@ -1,5 +1,5 @@
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// Everything about a `T2IAdapter` that its `config.json` decides.
 public struct T2IAdapterConfig: Sendable, Equatable {

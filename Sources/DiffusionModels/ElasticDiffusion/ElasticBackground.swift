@@ -1,5 +1,5 @@
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// Fills latents up to the size that a UNet draws well: strips of plain colour, under the noise of the time step.
 ///

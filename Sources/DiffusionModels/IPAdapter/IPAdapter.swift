@@ -1,5 +1,5 @@
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// What an image encoder has to give for an IP-Adapter.
 public enum ImageEncoding: Sendable, Equatable {

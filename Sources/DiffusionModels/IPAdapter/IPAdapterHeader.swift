@@ -1,4 +1,4 @@
-import Weights
+import ResgraphWeights
 
 /// What the header of an IP-Adapter's file says: found out without reading weights.
 public struct IPAdapterHeader: Sendable, Equatable {

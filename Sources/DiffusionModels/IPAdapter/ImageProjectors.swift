@@ -1,5 +1,5 @@
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// Turns what an image encoder gives into tokens that a UNet attends to.
 protocol ImageProjector: Sendable {

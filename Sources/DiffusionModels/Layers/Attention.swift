@@ -1,5 +1,5 @@
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// The keys and values of one attention layer over one sequence.
 struct KeyValue: Sendable {

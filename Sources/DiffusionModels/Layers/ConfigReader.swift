@@ -1,5 +1,5 @@
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// Reads a model's `config.json` with the defaults of diffusers: a member that is absent or null
 /// has its default, one of another type or outside its range is an error that names it.

@@ -1,5 +1,5 @@
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// A 3x3 convolution of stride 2, `conv` in the checkpoint.
 struct Downsample2D: Sendable {

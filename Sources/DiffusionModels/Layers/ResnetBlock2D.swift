@@ -1,5 +1,5 @@
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// What the residual blocks of one model have in common.
 struct ResnetOptions: Sendable {

@@ -1,6 +1,6 @@
 import Foundation
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// The sinusoids by which diffusion models see numbers such as the time step.
 struct Timesteps: Sendable {

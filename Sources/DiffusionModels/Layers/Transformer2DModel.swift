@@ -1,5 +1,5 @@
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// Transformer blocks over the positions of a feature map, beside a residual.
 struct Transformer2DModel: Sendable {

@@ -1,5 +1,5 @@
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// What the transformers of one level have in common.
 struct TransformerOptions: Sendable {

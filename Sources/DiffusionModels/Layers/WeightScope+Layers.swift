@@ -1,5 +1,5 @@
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// Layers by their path in the checkpoint; each checks the shapes of what it takes.
 extension WeightScope {

@@ -1,5 +1,5 @@
 import Glibc
-import Weights
+import ResgraphWeights
 
 /// The noise that a model was trained with: per timestep, how much of the picture is left.
 struct NoiseSchedule: Sendable {

@@ -1,4 +1,4 @@
-import Weights
+import ResgraphWeights
 
 /// What a graph can choose about sampling, beside the number of steps.
 public struct SamplerOptions: Sendable, Equatable {

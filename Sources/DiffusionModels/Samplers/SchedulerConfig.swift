@@ -1,4 +1,4 @@
-import Weights
+import ResgraphWeights
 
 /// A checkpoint's `scheduler_config.json`: the values it states, and nothing else.
 ///

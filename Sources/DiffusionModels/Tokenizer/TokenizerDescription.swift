@@ -1,4 +1,4 @@
-import Weights
+import ResgraphWeights
 
 /// Everything that a tokenizer's files say.
 struct TokenizerDescription {

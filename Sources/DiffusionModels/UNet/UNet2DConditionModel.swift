@@ -1,5 +1,5 @@
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// The UNet of Stable Diffusion 1, 2 and XL: predicts the noise (or velocity) in latents at a time
 /// step, given a text.

@@ -1,5 +1,5 @@
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// What every part of a UNet sees in one step.
 struct UNetStep: Sendable {

@@ -1,4 +1,4 @@
-import Weights
+import ResgraphWeights
 
 extension UNetConfig {
   /// Reads a `config.json` of diffusers' `UNet2DConditionModel`.

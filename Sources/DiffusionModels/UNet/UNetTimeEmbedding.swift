@@ -1,5 +1,5 @@
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// The embedding of the time step and of what is added to it.
 struct UNetTimeEmbedding: Sendable {

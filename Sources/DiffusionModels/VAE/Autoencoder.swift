@@ -1,5 +1,5 @@
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// An autoencoder between pictures and latents, of either architecture.
 public enum Autoencoder: Sendable {

@@ -1,6 +1,6 @@
 import Foundation
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// Everything about an `AutoencoderTiny` that its `config.json` decides.
 public struct TinyVAEConfig: Sendable, Equatable {

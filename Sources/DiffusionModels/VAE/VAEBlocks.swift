@@ -1,5 +1,5 @@
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// Attention over the pixels of a feature map in one head, behind a group normalisation and beside
 /// a residual.

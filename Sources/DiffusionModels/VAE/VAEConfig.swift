@@ -1,5 +1,5 @@
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// Everything about an `AutoencoderKL` that its `config.json` decides.
 public struct VAEConfig: Sendable, Equatable {

@@ -1,7 +1,8 @@
 import DiffusionModels
 import GraphRuntime
+import ResgraphPictures
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// Steers a denoiser by a picture, with a ControlNet.
 struct ControlNet: NodeType {

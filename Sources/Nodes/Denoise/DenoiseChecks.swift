@@ -1,7 +1,7 @@
 import DiffusionModels
 import GraphRuntime
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// What all nodes that denoise check and prepare alike.
 struct DenoiseChecks {

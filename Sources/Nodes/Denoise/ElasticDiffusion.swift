@@ -1,7 +1,8 @@
 import DiffusionModels
 import GraphRuntime
+import ResgraphPictures
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// Draws at sizes that a denoiser was not trained for, with ElasticDiffusion.
 struct ElasticDiffusion: NodeType {

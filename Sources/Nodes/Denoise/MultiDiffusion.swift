@@ -1,7 +1,7 @@
 import DiffusionModels
 import GraphRuntime
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// Draws large pictures through overlapping windows, with MultiDiffusion.
 struct MultiDiffusion: NodeType {

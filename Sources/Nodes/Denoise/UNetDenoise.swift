@@ -1,7 +1,7 @@
 import DiffusionModels
 import GraphRuntime
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// Turns noise into latents, step by step.
 struct UNetDenoise: NodeType {

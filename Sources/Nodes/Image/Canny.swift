@@ -1,4 +1,5 @@
 import GraphRuntime
+import ResgraphPictures
 import TensorRuntime
 
 /// Finds edges.

@@ -1,4 +1,5 @@
 import GraphRuntime
+import ResgraphPictures
 import TensorRuntime
 
 /// Lays pictures out in a grid.

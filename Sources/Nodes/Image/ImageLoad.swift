@@ -1,4 +1,5 @@
 import GraphRuntime
+import ResgraphPictures
 import TensorRuntime
 
 extension ImageFit: ChoiceParam {}

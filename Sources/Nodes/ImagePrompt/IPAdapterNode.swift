@@ -1,7 +1,7 @@
 import DiffusionModels
 import GraphRuntime
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// Puts an IP-Adapter on a denoiser.
 struct IPAdapterNode: NodeType {

@@ -1,7 +1,7 @@
 import DiffusionModels
 import GraphRuntime
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// An image encoder that was opened by header.
 struct ImageEncoder: Sendable {

@@ -1,5 +1,6 @@
+import ResgraphPictures
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// Brings pictures to the form that an image encoder takes, as transformers' `CLIPImageProcessor` does:
 /// resize, cut out the middle, scale to 0...1, normalise.

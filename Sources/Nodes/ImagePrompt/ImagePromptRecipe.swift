@@ -1,7 +1,7 @@
 import DiffusionModels
 import GraphRuntime
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// An IP-Adapter with its pictures, as a description.
 struct ImagePromptRecipe: Sendable {

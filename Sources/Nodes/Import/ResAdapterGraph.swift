@@ -1,3 +1,4 @@
+import ResgraphPictures
 import GraphRuntime
 
 /// Writes a configuration of the ResAdapter authors' runner as a graph.

@@ -1,5 +1,6 @@
 import DiffusionModels
 import GraphRuntime
+import ResgraphPictures
 import TensorRuntime
 
 extension InterpolationMethod: ChoiceParam {}

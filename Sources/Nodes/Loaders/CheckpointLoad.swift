@@ -1,5 +1,5 @@
 import GraphRuntime
-import Weights
+import ResgraphWeights
 
 /// Opens a checkpoint.
 struct CheckpointLoad: NodeType {

@@ -1,5 +1,5 @@
 import GraphRuntime
-import Weights
+import ResgraphWeights
 
 /// Puts an LCM-LoRA on a denoiser.
 struct LCMLoRA: NodeType {

@@ -1,5 +1,5 @@
 import GraphRuntime
-import Weights
+import ResgraphWeights
 
 /// The `blocks` of a LoRALoad: a list of numbers, or of texts such as `up.1=0.5`.
 struct LoRABlocks: ParamValue, Equatable {

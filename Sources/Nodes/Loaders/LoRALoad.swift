@@ -1,5 +1,5 @@
 import GraphRuntime
-import Weights
+import ResgraphWeights
 
 /// Puts a LoRA on a denoiser, and on a text encoder.
 struct LoRALoad: NodeType {

@@ -1,5 +1,5 @@
 import GraphRuntime
-import Weights
+import ResgraphWeights
 
 /// Puts a ResAdapter on a denoiser.
 struct ResAdapterLoad: NodeType {

@@ -1,5 +1,5 @@
 import GraphRuntime
-import Weights
+import ResgraphWeights
 
 /// Opens an autoencoder that comes by itself.
 struct VAELoad: NodeType {

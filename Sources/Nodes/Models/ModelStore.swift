@@ -1,8 +1,8 @@
 import DiffusionModels
 import GraphRuntime
+import ResgraphWeights
 import Synchronization
 import TensorRuntime
-import Weights
 
 /// Turns recipes into models: opens, merges and packs weights when a node computes with them, shares
 /// the models between nodes, and lets the least recently used go when they exceed the budget.

@@ -1,7 +1,7 @@
 import DiffusionModels
+import ResgraphWeights
 import Synchronization
 import TensorRuntime
-import Weights
 
 /// The tokenizers and text encoders of a checkpoint: one of each, or two of each for SDXL.
 final class PromptEncoder: Sendable {

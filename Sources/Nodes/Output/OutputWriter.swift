@@ -1,5 +1,6 @@
 import Foundation
 public import GraphRuntime
+import ResgraphPictures
 import TensorRuntime
 
 /// Writes the outputs of a graph as files that other programs open.

@@ -1,3 +1,5 @@
+import ResgraphPictures
+
 /// The graph that a PNG was made from, as the file carries it.
 public enum PNGMetadata {
   /// The keyword of the text chunk.

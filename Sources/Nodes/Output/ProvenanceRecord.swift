@@ -1,5 +1,5 @@
 public import GraphRuntime
-import Weights
+import ResgraphWeights
 
 /// What a picture says about its making: the graph with all values of the run, the engine, and the
 /// digests of the files that went in.

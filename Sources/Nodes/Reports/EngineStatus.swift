@@ -1,5 +1,6 @@
 public import GraphRuntime
-public import Weights
+import ResgraphPictures
+public import ResgraphWeights
 
 /// The exit code of an error that comes from weights or pictures.
 ///

@@ -1,5 +1,6 @@
 import Foundation
-import Weights
+import ResgraphPictures
+import ResgraphWeights
 
 /// What a weight file, model folder or picture is: for `resgraph inspect`.
 public struct FileReport: Sendable {

@@ -1,6 +1,6 @@
 import Foundation
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// What the engine finds on this machine: for `resgraph doctor`.
 public struct SystemReport: Sendable {

@@ -1,6 +1,6 @@
 import DiffusionModels
 import Foundation
-import Weights
+import ResgraphWeights
 
 /// How a prompt is cut into tokens: for `resgraph tokens`.
 public struct TokenReport: Sendable {

@@ -1,6 +1,6 @@
 import DiffusionModels
 import GraphRuntime
-import Weights
+import ResgraphWeights
 
 /// Encodes a prompt.
 struct TextEncode: NodeType {

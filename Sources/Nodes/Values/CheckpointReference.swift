@@ -1,6 +1,6 @@
 import DiffusionModels
 import GraphRuntime
-import Weights
+import ResgraphWeights
 
 /// A checkpoint that was opened by header.
 struct CheckpointReference: Sendable {

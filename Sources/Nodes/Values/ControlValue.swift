@@ -1,5 +1,6 @@
 import DiffusionModels
 import GraphRuntime
+import ResgraphPictures
 import TensorRuntime
 
 /// Something that steers a denoiser at every step, as a description: a ControlNet with its picture.

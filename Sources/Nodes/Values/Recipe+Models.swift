@@ -1,5 +1,5 @@
 import DiffusionModels
-import Weights
+import ResgraphWeights
 
 extension UNetRecipe {
   /// The model's configuration.

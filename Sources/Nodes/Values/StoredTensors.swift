@@ -1,5 +1,5 @@
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
 /// Tensors as safetensors bytes: how values are kept on disk and written as outputs.
 enum StoredTensors {

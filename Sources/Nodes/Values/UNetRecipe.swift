@@ -1,5 +1,5 @@
 import GraphRuntime
-import Weights
+import ResgraphWeights
 
 /// A denoiser as a description: which checkpoint, and what is laid over its weights.
 ///

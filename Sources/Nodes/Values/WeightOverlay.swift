@@ -1,5 +1,5 @@
 import GraphRuntime
-import Weights
+import ResgraphWeights
 
 /// A change to a model's weights that is applied while they are read.
 enum WeightOverlay: Sendable {

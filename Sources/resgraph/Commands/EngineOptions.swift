@@ -1,6 +1,6 @@
 import ArgumentParser
 import GraphRuntime
-import Nodes
+import Resgraph
 
 /// How the machine is used.
 struct EngineOptions: ParsableArguments {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 import GraphRuntime
-import Nodes
+import Resgraph
 
 /// The graph of a command and the values of its parameters.
 struct GraphOptions: ParsableArguments {

@@ -1,6 +1,6 @@
 import ArgumentParser
 import GraphRuntime
-import Nodes
+import Resgraph
 
 /// `resgraph import`.
 struct ImportCommand: ParsableCommand {

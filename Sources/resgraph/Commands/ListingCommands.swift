@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 import GraphRuntime
-import Nodes
+import Resgraph
 
 /// `resgraph nodes`.
 struct NodesCommand: ParsableCommand {

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Nodes
+import Resgraph
 
 /// `resgraph tokens`.
 struct TokensCommand: ParsableCommand {

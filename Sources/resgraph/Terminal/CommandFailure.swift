@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 import GraphRuntime
-import Nodes
+import Resgraph
 
 /// An error on its way out: what is said about it, and with which code the process ends.
 struct CommandFailure {
@@ -16,7 +16,7 @@ struct CommandFailure {
       exit(status.rawValue)
     }
     // Usage errors, help and version are the argument parser's own.
-    Resgraph.exit(withError: error)
+    RootCommand.exit(withError: error)
   }
 
   private var status: ExitStatus? {
@@ -28,7 +28,7 @@ struct CommandFailure {
 
   /// Whether the argument parser made the error.
   private var isParsing: Bool {
-    let code = Resgraph.exitCode(for: error)
+    let code = RootCommand.exitCode(for: error)
     return code == .validationFailure || code == .success || error is ExitCode
   }
 

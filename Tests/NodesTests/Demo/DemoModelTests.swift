@@ -4,7 +4,8 @@ import GraphRuntime
 import TensorRuntime
 import Testing
 
-@testable import Nodes
+@testable import Resgraph
+@testable import ResgraphPictures
 
 /// One picture that diffusers drew from models/demo; made by tools/goldens/demo_make.py.
 struct DemoCase: Decodable, Sendable, CustomTestStringConvertible {

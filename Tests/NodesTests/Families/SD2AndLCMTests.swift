@@ -1,11 +1,11 @@
 import GraphRuntime
+import ResgraphWeights
 import TensorRuntime
 import TestSupport
 import Testing
-import Weights
 
 @testable import DiffusionModels
-@testable import Nodes
+@testable import Resgraph
 
 /// SD 2.x, which predicts velocity and reads open_clip's words, from a folder and from one file: the
 /// fixture of tools/goldens/sd2_lcm_make.py.

@@ -1,11 +1,12 @@
 import DiffusionModels
 import GraphRuntime
+import ResgraphWeights
 import TensorRuntime
 import TestSupport
 import Testing
-import Weights
 
-@testable import Nodes
+@testable import Resgraph
+@testable import ResgraphPictures
 
 /// Adapters on SDXL, loaded by their nodes, against diffusers' pipelines: the fixture of
 /// tools/goldens/sdxl_adapters_make.py.

@@ -1,11 +1,11 @@
 import GraphRuntime
+import ResgraphWeights
 import TensorRuntime
 import TestSupport
 import Testing
-import Weights
 
 @testable import DiffusionModels
-@testable import Nodes
+@testable import Resgraph
 
 /// SDXL from a folder and from one file, prompt to picture, against diffusers' pipeline: the fixture
 /// of tools/goldens/sdxl_make.py.

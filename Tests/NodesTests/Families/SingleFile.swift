@@ -1,6 +1,6 @@
+import ResgraphWeights
 import TensorRuntime
 import Testing
-import Weights
 
 /// Puts a tiny checkpoint together as one file with the original names, by a plan that
 /// tools/goldens/ldm_names.py wrote and diffusers' own converters confirmed.

@@ -1,11 +1,11 @@
 import DiffusionModels
 import Foundation
 import GraphRuntime
+import ResgraphWeights
 import TensorRuntime
 import TestSupport
-import Weights
 
-@testable import Nodes
+@testable import Resgraph
 
 /// A tiny checkpoint of a model family and what diffusers drew with it; made by the scripts of
 /// tools/goldens that write folders of Tests/NodesTests/Goldens with tiny_families.py.

@@ -3,7 +3,8 @@ import GraphRuntime
 import TensorRuntime
 import Testing
 
-@testable import Nodes
+@testable import Resgraph
+@testable import ResgraphPictures
 
 /// The graphs that come with the engine are valid as they are, and draw pictures on the demo model.
 @Suite struct ExampleGraphTests {

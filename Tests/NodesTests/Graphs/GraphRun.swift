@@ -1,7 +1,7 @@
 import Foundation
 import GraphRuntime
 
-@testable import Nodes
+@testable import Resgraph
 
 /// Graphs as users write them, validated and run by the engine; paths start at the goldens' folder.
 enum GraphRun {

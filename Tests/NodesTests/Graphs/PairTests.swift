@@ -1,9 +1,9 @@
 import Foundation
+import ResgraphWeights
 import TensorRuntime
 import Testing
-import Weights
 
-@testable import Nodes
+@testable import Resgraph
 
 /// One adapter, or one way to start.
 enum Part: String, CaseIterable, Sendable, CustomTestStringConvertible {

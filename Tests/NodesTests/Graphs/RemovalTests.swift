@@ -2,7 +2,7 @@ import GraphRuntime
 import TensorRuntime
 import Testing
 
-@testable import Nodes
+@testable import Resgraph
 
 /// Taking a part out of a graph gives the bits that were there before it, in one process with the models, packed
 /// weights and files of all.

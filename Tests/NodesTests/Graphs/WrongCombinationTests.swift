@@ -1,10 +1,10 @@
 import Foundation
 import GraphRuntime
+import ResgraphWeights
 import TensorRuntime
 import Testing
-import Weights
 
-@testable import Nodes
+@testable import Resgraph
 
 /// What does not go together is found before anything runs, with the port and the file.
 @Suite struct WrongCombinationTests {

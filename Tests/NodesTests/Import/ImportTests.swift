@@ -3,7 +3,7 @@ import GraphRuntime
 import TensorRuntime
 import Testing
 
-@testable import Nodes
+@testable import Resgraph
 
 /// Configurations of the ResAdapter authors' runner as graphs.
 @Suite final class ImportTests {

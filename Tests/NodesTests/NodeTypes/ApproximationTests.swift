@@ -1,11 +1,11 @@
 import DiffusionModels
 import Foundation
 import GraphRuntime
+import ResgraphWeights
 import TensorRuntime
 import Testing
-import Weights
 
-@testable import Nodes
+@testable import Resgraph
 
 /// The opt-in approximations of a denoiser: nothing changes while they are off, and what changes
 /// when they are on is bounded.

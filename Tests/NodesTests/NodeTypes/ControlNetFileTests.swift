@@ -1,11 +1,11 @@
 import DiffusionModels
 import Foundation
 import GraphRuntime
+import ResgraphWeights
 import TensorRuntime
 import Testing
-import Weights
 
-@testable import Nodes
+@testable import Resgraph
 
 /// ControlNets in one file with the original names; made by tools/goldens/controlnet_file_make.py.
 @Suite struct ControlNetFileTests {

@@ -2,7 +2,8 @@ import GraphRuntime
 import TensorRuntime
 import Testing
 
-@testable import Nodes
+@testable import Resgraph
+@testable import ResgraphPictures
 
 /// ControlNets and T2I-Adapters on a denoiser, against diffusers' pipelines.
 @Suite struct ControlTests {

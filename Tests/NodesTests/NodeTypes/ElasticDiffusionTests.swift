@@ -1,11 +1,11 @@
 import DiffusionModels
 import Foundation
 import GraphRuntime
+import ResgraphWeights
 import TensorRuntime
 import Testing
-import Weights
 
-@testable import Nodes
+@testable import Resgraph
 
 /// What ElasticDiffusion and MultiDiffusion take, and what they find before they run.
 @Suite struct ElasticDiffusionTests {

@@ -1,9 +1,9 @@
 import Foundation
 import GraphRuntime
+import ResgraphWeights
 import TensorRuntime
-import Weights
 
-@testable import Nodes
+@testable import Resgraph
 
 /// IP-Adapters for the tiny checkpoint; made by tools/goldens/ip_pipeline_make.py.
 enum IPAdapterFixture {

@@ -1,10 +1,11 @@
 import DiffusionModels
 import GraphRuntime
+import ResgraphWeights
 import TensorRuntime
 import Testing
-import Weights
 
-@testable import Nodes
+@testable import Resgraph
+@testable import ResgraphPictures
 
 /// IP-Adapters on a denoiser, against diffusers' pipeline.
 @Suite struct IPAdapterNodeTests {

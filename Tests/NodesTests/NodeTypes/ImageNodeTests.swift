@@ -3,7 +3,8 @@ import GraphRuntime
 import TensorRuntime
 import Testing
 
-@testable import Nodes
+@testable import Resgraph
+@testable import ResgraphPictures
 
 @Suite struct ImageNodeTests {
   private let context = NodeContext(nodeID: "node")

@@ -1,11 +1,11 @@
 import DiffusionModels
 import Foundation
 import GraphRuntime
+import ResgraphWeights
 import TensorRuntime
 import Testing
-import Weights
 
-@testable import Nodes
+@testable import Resgraph
 
 /// A denoiser of nine channels against diffusers; made by tools/goldens/inpaint_model_make.py.
 @Suite struct InpaintModelTests {

@@ -3,7 +3,7 @@ import TensorRuntime
 import Testing
 
 @testable import DiffusionModels
-@testable import Nodes
+@testable import Resgraph
 
 /// The nodes that draw beyond a denoiser's own size, and weighted prompts in a graph.
 @Suite struct LargePictureTests {

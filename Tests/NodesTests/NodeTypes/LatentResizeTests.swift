@@ -1,11 +1,12 @@
 import DiffusionModels
 import Foundation
 import GraphRuntime
+import ResgraphWeights
 import TensorRuntime
 import Testing
-import Weights
 
-@testable import Nodes
+@testable import Resgraph
+@testable import ResgraphPictures
 
 /// Latents of another size, against torch's interpolate; made by tools/goldens/latent_resize_make.py.
 @Suite struct LatentResizeTests {

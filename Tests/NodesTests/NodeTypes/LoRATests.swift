@@ -1,11 +1,11 @@
 import DiffusionModels
 import Foundation
 import GraphRuntime
+import ResgraphWeights
 import TensorRuntime
 import Testing
-import Weights
 
-@testable import Nodes
+@testable import Resgraph
 
 /// LoRAs in every spelling, several at once and by blocks, against diffusers; made by
 /// tools/goldens/lora_pipeline_make.py.

@@ -1,10 +1,11 @@
 import DiffusionModels
 import GraphRuntime
+import ResgraphWeights
 import TensorRuntime
 import Testing
-import Weights
 
-@testable import Nodes
+@testable import Resgraph
+@testable import ResgraphPictures
 
 /// Nodes joined as a graph joins them, against diffusers' pipelines.
 @Suite struct PipelineTests {

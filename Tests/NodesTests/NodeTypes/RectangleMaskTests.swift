@@ -2,7 +2,7 @@ import GraphRuntime
 import TensorRuntime
 import Testing
 
-@testable import Nodes
+@testable import Resgraph
 
 /// Masks of one rectangle.
 @Suite struct RectangleMaskTests {

@@ -4,7 +4,7 @@ import TensorRuntime
 import Testing
 
 @testable import DiffusionModels
-@testable import Nodes
+@testable import Resgraph
 
 /// Every denoising node goes on from its checkpoint, and starts over from one that is of no use.
 @Suite struct ResumingTests {

@@ -1,10 +1,10 @@
 import Foundation
 import GraphRuntime
+import ResgraphWeights
 import TensorRuntime
 import Testing
-import Weights
 
-@testable import Nodes
+@testable import Resgraph
 
 /// The tiny checkpoint and what diffusers drew with it; made by tools/goldens/image_tiny_model.py.
 struct TinyModel {

@@ -1,10 +1,10 @@
 import Foundation
 import GraphRuntime
+import ResgraphWeights
 import TensorRuntime
 import Testing
-import Weights
 
-@testable import Nodes
+@testable import Resgraph
 
 /// The small autoencoder through the nodes, against diffusers; made by tools/goldens/tiny_vae_make.py.
 @Suite struct TinyVAETests {

@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-@testable import Nodes
+@testable import Resgraph
+@testable import ResgraphPictures
 
 @Suite struct ImageFileTests {
   @Test(arguments: ImageGoldens.all.files)

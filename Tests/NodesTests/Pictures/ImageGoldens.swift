@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Nodes
+@testable import Resgraph
 
 /// The committed picture cases, made by tools/goldens/image_cases.py.
 struct ImageGoldens: Decodable {

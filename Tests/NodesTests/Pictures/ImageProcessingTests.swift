@@ -1,7 +1,8 @@
 import TensorRuntime
 import Testing
 
-@testable import Nodes
+@testable import Resgraph
+@testable import ResgraphPictures
 
 @Suite struct ResamplingTests {
   @Test(arguments: ImageGoldens.all.resizes)

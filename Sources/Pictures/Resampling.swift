@@ -1,14 +1,14 @@
 import Foundation
 
 /// How a new pixel is mixed from old ones, under the names users know.
-enum ResamplingMethod: String, CaseIterable, Sendable {
+package enum ResamplingMethod: String, CaseIterable, Sendable {
   case nearest
   case bilinear
   case bicubic
   case lanczos
 
   /// How far the kernel reaches, in source pixels at equal scale.
-  var support: Double {
+  package var support: Double {
     switch self {
     case .nearest: 0.5
     case .bilinear: 1
@@ -18,7 +18,7 @@ enum ResamplingMethod: String, CaseIterable, Sendable {
   }
 
   /// The kernel's value at a distance.
-  func weight(_ distance: Double) -> Double {
+  package func weight(_ distance: Double) -> Double {
     let x = abs(distance)
     switch self {
     case .nearest: return x <= 0.5 ? 1 : 0
@@ -42,14 +42,14 @@ enum ResamplingMethod: String, CaseIterable, Sendable {
 }
 
 /// A part of a picture, in pixels that may be fractions; single precision, as Pillow keeps it.
-struct ResamplingBox: Equatable {
-  var left: Float
-  var top: Float
-  var right: Float
-  var bottom: Float
+package struct ResamplingBox: Equatable {
+  package var left: Float
+  package var top: Float
+  package var right: Float
+  package var bottom: Float
 
   /// The whole of a picture.
-  init(_ image: PixelImage) {
+  package init(_ image: PixelImage) {
     (left, top, right, bottom) = (0, 0, Float(image.width), Float(image.height))
   }
 }
@@ -59,7 +59,7 @@ extension PixelImage {
   ///
   /// Pillow's method: the kernel is stretched when shrinking (antialias), weights are rounded to
   /// 22-bit fixed point, and the first pass is rounded to bytes before the second one.
-  func resized(
+  package func resized(
     width newWidth: Int, height newHeight: Int, method: ResamplingMethod,
     box: ResamplingBox? = nil
   ) -> PixelImage {

@@ -1,5 +1,5 @@
 /// What can go wrong with a picture file.
-enum ImageError: Error, Equatable {
+package enum ImageError: Error, Equatable {
   /// Neither a PNG nor a JPEG; `kind` names what it looks like, where that is known.
   case unknownFormat(path: String, kind: String?)
   /// The decoder refused it, in its own words.
@@ -13,7 +13,7 @@ enum ImageError: Error, Equatable {
 }
 
 extension ImageError: CustomStringConvertible {
-  var description: String {
+  package var description: String {
     switch self {
     case .unknownFormat(let path, let kind?):
       "\(path) is \(kind); pictures are read from PNG and JPEG files"

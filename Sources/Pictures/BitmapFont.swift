@@ -1,12 +1,12 @@
 /// A bitmap font for labels: the printable ASCII characters, 5 pixels wide and 8 tall.
-enum BitmapFont {
-  static let glyphWidth = 5
-  static let glyphHeight = 8
+package enum BitmapFont {
+  package static let glyphWidth = 5
+  package static let glyphHeight = 8
   /// Columns from one character to the next.
-  static let advance = 6
+  package static let advance = 6
 
   /// Whether a character's pixel is ink; characters outside the font show as a box.
-  static func isInk(_ character: Unicode.Scalar, x: Int, y: Int) -> Bool {
+  package static func isInk(_ character: Unicode.Scalar, x: Int, y: Int) -> Bool {
     let index = Int(character.value) - 32
     guard (0..<95).contains(index) else {
       return y < 7 && (x == 0 || x == glyphWidth - 1 || y == 0 || y == 6)

@@ -2,7 +2,7 @@ import ArgumentParser
 
 /// The command.
 @main
-struct Resgraph: AsyncParsableCommand {
+struct RootCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "resgraph",
     abstract: "Runs graphs of diffusion models on CPUs.",

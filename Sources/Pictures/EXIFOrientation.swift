@@ -1,12 +1,12 @@
 /// How a camera was held: EXIF's tag 0x0112, by which a picture is turned before it is shown.
-struct EXIFOrientation: Equatable {
+package struct EXIFOrientation: Equatable {
   /// 1...8, in EXIF's numbering; 1 is upright.
-  let code: Int
+  package let code: Int
 
-  init(code: Int) { self.code = code }
+  package init(code: Int) { self.code = code }
 
   /// Finds the tag in a JPEG's bytes; nil where there is none, or nothing sensible.
-  init?(jpeg bytes: [UInt8]) {
+  package init?(jpeg bytes: [UInt8]) {
     var position = 2
     while position + 4 <= bytes.count, bytes[position] == 0xff {
       let marker = bytes[position + 1]
@@ -25,10 +25,10 @@ struct EXIFOrientation: Equatable {
   }
 
   /// Whether width and height change places.
-  var swapsSides: Bool { code >= 5 }
+  package var swapsSides: Bool { code >= 5 }
 
   /// The picture as it should be seen.
-  func apply(to image: PixelImage) -> PixelImage {
+  package func apply(to image: PixelImage) -> PixelImage {
     guard code > 1 else { return image }
     let width = swapsSides ? image.height : image.width
     let height = swapsSides ? image.width : image.height

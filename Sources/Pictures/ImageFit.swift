@@ -1,5 +1,5 @@
 /// What happens to a picture whose sides are not in the wanted proportion.
-enum ImageFit: String, CaseIterable, Sendable {
+package enum ImageFit: String, CaseIterable, Sendable {
   /// Both sides are scaled as needed.
   case stretch
   /// The wanted size is filled; what stands over is cut off evenly, as Pillow's `ImageOps.fit`.
@@ -9,26 +9,28 @@ enum ImageFit: String, CaseIterable, Sendable {
 }
 
 /// The sides of a picture.
-struct PixelSize: Equatable {
-  var width: Int
-  var height: Int
+package struct PixelSize: Equatable {
+  package var width: Int
+  package var height: Int
 
-  init(width: Int, height: Int) {
+  package init(width: Int, height: Int) {
     self.width = width
     self.height = height
   }
 
-  init(_ size: (width: Int, height: Int)) { self.init(width: size.width, height: size.height) }
+  package init(_ size: (width: Int, height: Int)) {
+    self.init(width: size.width, height: size.height)
+  }
 
   /// The wanted size; where one side is nil it follows from the other in proportion.
-  func scaled(width newWidth: Int?, height newHeight: Int?) -> PixelSize {
+  package func scaled(width newWidth: Int?, height newHeight: Int?) -> PixelSize {
     PixelSize(
       width: newWidth ?? newHeight.map { Self.scale(width, $0, over: height) } ?? width,
       height: newHeight ?? newWidth.map { Self.scale(height, $0, over: width) } ?? height)
   }
 
   /// `side * numerator / denominator`, rounded as Pillow does, at least 1.
-  static func scale(_ side: Int, _ numerator: Int, over denominator: Int) -> Int {
+  package static func scale(_ side: Int, _ numerator: Int, over denominator: Int) -> Int {
     let exact = Double(side) / Double(denominator) * Double(numerator)
     return max(1, Int(exact.rounded(.toNearestOrEven)))
   }
@@ -36,7 +38,9 @@ struct PixelSize: Equatable {
 
 extension PixelImage {
   /// Resizes to the wanted size; where one side is nil it follows from the other in proportion.
-  func fitted(width: Int?, height: Int?, fit: ImageFit, method: ResamplingMethod) -> PixelImage {
+  package func fitted(
+    width: Int?, height: Int?, fit: ImageFit, method: ResamplingMethod
+  ) -> PixelImage {
     let size = PixelSize(width: self.width, height: self.height)
       .scaled(width: width, height: height)
     if size.width == self.width, size.height == self.height { return self }

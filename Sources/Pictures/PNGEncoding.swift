@@ -1,14 +1,14 @@
 import CImageIO
 
 /// Makes PNG files.
-enum PNGEncoding {
+package enum PNGEncoding {
   /// The keyword of the text chunk that holds the graph a picture was made from.
-  static let graphKeyword = "resgraph"
+  package static let graphKeyword = "resgraph"
 
   /// Encodes a picture as 8-bit RGB, with `text` in a compressed chunk under `graphKeyword`.
   ///
   /// Equal pictures and texts give equal bytes: nothing of the time or the place goes in.
-  static func encode(_ image: PixelImage, text: String?) throws -> [UInt8] {
+  package static func encode(_ image: PixelImage, text: String?) throws -> [UInt8] {
     let rgb = image.channels == 1 ? image.greyAsRGB() : image.withoutAlpha()
     var header = cimage_header()
     header.width = UInt32(rgb.width)
@@ -28,7 +28,7 @@ enum PNGEncoding {
 
 extension PixelImage {
   /// A grey picture with its channel repeated three times.
-  func greyAsRGB() -> PixelImage {
+  package func greyAsRGB() -> PixelImage {
     PixelImage(
       width: width, height: height, channels: 3, bytes: bytes.flatMap { [$0, $0, $0] })
   }

@@ -1,17 +1,22 @@
 /// Lays pictures out in a grid of equal cells, each with an optional label above it.
-struct LabelledGrid {
+package struct LabelledGrid {
   /// Cells side by side.
-  let columns: Int
+  package let columns: Int
   /// Empty pixels between cells and around the grid.
-  var gap = 8
+  package var gap: Int
   /// The ground, and the ink of the labels.
-  var ground: UInt8 = 255
-  var ink: UInt8 = 24
+  package var ground: UInt8 = 255
+  package var ink: UInt8 = 24
+
+  package init(columns: Int, gap: Int = 8) {
+    self.columns = columns
+    self.gap = gap
+  }
 
   /// Draws the grid: a cell is as large as the largest picture, smaller ones lie in its middle.
   ///
   /// - Precondition: the pictures are RGB; there are as many labels as pictures, or none.
-  func draw(_ pictures: [PixelImage], labels: [String]) -> PixelImage {
+  package func draw(_ pictures: [PixelImage], labels: [String]) -> PixelImage {
     let cellWidth = pictures.map(\.width).max() ?? 1
     let cellHeight = pictures.map(\.height).max() ?? 1
     let scale = max(1, min(4, cellWidth / 160))
@@ -34,7 +39,7 @@ struct LabelledGrid {
   }
 
   /// The label, cut with dots where it is wider than its cell.
-  static func fitting(_ label: String, width: Int, scale: Int) -> [Unicode.Scalar] {
+  package static func fitting(_ label: String, width: Int, scale: Int) -> [Unicode.Scalar] {
     let scalars = label.unicodeScalars.map { $0 == "\n" || $0 == "\t" ? " " : $0 }
     let room = max(1, (width + scale) / (BitmapFont.advance * scale))
     guard scalars.count > room else { return scalars }

@@ -2,23 +2,23 @@ import CImageIO
 import Foundation
 
 /// Reading PNG and JPEG files, told apart by their content.
-enum ImageFile {
+package enum ImageFile {
   /// The most pixels a picture may have: 134 million, 400 MB decoded.
-  static let maximumPixels = 1 << 27
+  package static let maximumPixels = 1 << 27
   /// The longest file that is opened at all.
-  static let maximumFileBytes = 1 << 30
+  package static let maximumFileBytes = 1 << 30
   /// Deflate makes at most about 1032 bytes of one, so a longer promise is a lie.
   private static let deflateLimit = 1_040
   /// No JPEG coding stores more pixels in a byte: 8x8 blocks cost bits even when they are empty.
   private static let jpegPixelsPerByte = 8_192
 
   /// Reads a picture: RGB, or RGBA where the file has transparency; EXIF's turn is applied.
-  static func read(path: String) throws -> PixelImage {
+  package static func read(path: String) throws -> PixelImage {
     try decode(contents(path: path), path: path)
   }
 
   /// Reads a picture's size from its header, as `read` would give it.
-  static func size(path: String) throws -> (width: Int, height: Int) {
+  package static func size(path: String) throws -> (width: Int, height: Int) {
     let data = try contents(path: path)
     let header = try header(data, path: path)
     let turned = isPNG(data) ? false : (EXIFOrientation(jpeg: data)?.swapsSides ?? false)
@@ -27,7 +27,7 @@ enum ImageFile {
   }
 
   /// Decodes a file's bytes; `path` only names it in errors.
-  static func decode(_ data: [UInt8], path: String) throws -> PixelImage {
+  package static func decode(_ data: [UInt8], path: String) throws -> PixelImage {
     var header = try header(data, path: path)
     let (width, height) = (Int(header.width), Int(header.height))
     var image = PixelImage(width: width, height: height, channels: Int(header.channels))
@@ -44,7 +44,7 @@ enum ImageFile {
   }
 
   /// The text a PNG carries under a keyword; nil where there is none.
-  static func text(path: String, keyword: String) throws -> String? {
+  package static func text(path: String, keyword: String) throws -> String? {
     let data = try contents(path: path)
     guard isPNG(data) else {
       throw ImageError.unknownFormat(path: path, kind: foreignKind(data))
@@ -59,7 +59,7 @@ enum ImageFile {
   }
 
   /// Whether the bytes start as a PNG does.
-  static func isPNG(_ data: [UInt8]) -> Bool {
+  package static func isPNG(_ data: [UInt8]) -> Bool {
     data.starts(with: [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
   }
 
@@ -99,7 +99,7 @@ enum ImageFile {
   ///
   /// - Parameter path: The path.
   /// - Returns: False also when there is nothing.
-  static func isRegular(path: String) -> Bool {
+  package static func isRegular(path: String) -> Bool {
     let attributes = try? FileManager.default.attributesOfItem(
       atPath: URL(filePath: path).resolvingSymlinksInPath().path(percentEncoded: false))
     return attributes?[.type] as? FileAttributeType == .typeRegular

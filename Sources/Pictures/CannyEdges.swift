@@ -1,12 +1,12 @@
 /// Canny's edge detector, equal to OpenCV's `Canny(image, low, high)`: 3x3 Sobel, L1 gradient,
 /// and on colour pictures the channel of the largest gradient at each pixel.
-struct CannyEdges {
+package struct CannyEdges {
   /// Pixels above it belong to an edge when they touch one.
-  let low: Int
+  package let low: Int
   /// Pixels above it start an edge.
-  let high: Int
+  package let high: Int
 
-  init(low: Double, high: Double) {
+  package init(low: Double, high: Double) {
     // OpenCV swaps thresholds in the wrong order, and compares whole numbers.
     self.low = Int(min(low, high).rounded(.down))
     self.high = Int(max(low, high).rounded(.down))
@@ -19,7 +19,7 @@ struct CannyEdges {
   }
 
   /// A grey picture, 255 on edges and 0 elsewhere.
-  func callAsFunction(_ image: PixelImage) -> PixelImage {
+  package func callAsFunction(_ image: PixelImage) -> PixelImage {
     let gradient = SobelGradient(image)
     var marks = [UInt8](repeating: Mark.none, count: image.width * image.height)
     var strong: [Int] = []

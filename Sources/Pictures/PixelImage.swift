@@ -1,15 +1,15 @@
 import TensorRuntime
 
 /// An 8-bit picture in memory: rows from the top, channels interleaved.
-struct PixelImage: Sendable, Equatable {
-  let width: Int
-  let height: Int
+package struct PixelImage: Sendable, Equatable {
+  package let width: Int
+  package let height: Int
   /// 1 grey, 3 RGB, 4 RGB with alpha.
-  let channels: Int
+  package let channels: Int
   /// `width * height * channels` values.
-  var bytes: [UInt8]
+  package var bytes: [UInt8]
 
-  init(width: Int, height: Int, channels: Int, bytes: [UInt8]) {
+  package init(width: Int, height: Int, channels: Int, bytes: [UInt8]) {
     precondition(bytes.count == width * height * channels, "picture bytes do not fit its size")
     self.width = width
     self.height = height
@@ -18,14 +18,14 @@ struct PixelImage: Sendable, Equatable {
   }
 
   /// A picture of one value, black unless told otherwise.
-  init(width: Int, height: Int, channels: Int, filledWith value: UInt8 = 0) {
+  package init(width: Int, height: Int, channels: Int, filledWith value: UInt8 = 0) {
     self.init(
       width: width, height: height, channels: channels,
       bytes: [UInt8](repeating: value, count: width * height * channels))
   }
 
   /// The picture without its alpha channel, as Pillow's `convert("RGB")` gives it.
-  func withoutAlpha() -> PixelImage {
+  package func withoutAlpha() -> PixelImage {
     guard channels == 4 else { return self }
     var rgb: [UInt8] = []
     rgb.reserveCapacity(width * height * 3)
@@ -36,13 +36,13 @@ struct PixelImage: Sendable, Equatable {
   }
 
   /// One channel as a grey picture.
-  func channel(_ index: Int) -> PixelImage {
+  package func channel(_ index: Int) -> PixelImage {
     let values = stride(from: index, to: bytes.count, by: channels).map { bytes[$0] }
     return PixelImage(width: width, height: height, channels: 1, bytes: values)
   }
 
   /// Brightness by ITU-R 601 weights in 16-bit fixed point, as Pillow's `convert("L")`.
-  func luminance() -> PixelImage {
+  package func luminance() -> PixelImage {
     guard channels >= 3 else { return self }
     var grey: [UInt8] = []
     grey.reserveCapacity(width * height)
@@ -56,7 +56,7 @@ struct PixelImage: Sendable, Equatable {
   }
 
   /// The rectangle that starts at (`x`, `y`), which lies inside the picture.
-  func cropped(x: Int, y: Int, width newWidth: Int, height newHeight: Int) -> PixelImage {
+  package func cropped(x: Int, y: Int, width newWidth: Int, height newHeight: Int) -> PixelImage {
     var result: [UInt8] = []
     result.reserveCapacity(newWidth * newHeight * channels)
     for row in y..<y + newHeight {
@@ -68,7 +68,7 @@ struct PixelImage: Sendable, Equatable {
 
   /// Draws `other`, which has the same channels, with its top left corner at (`x`, `y`); what
   /// falls outside is left out.
-  mutating func paste(_ other: PixelImage, x: Int, y: Int) {
+  package mutating func paste(_ other: PixelImage, x: Int, y: Int) {
     let columns = max(0, -x)..<min(other.width, width - x)
     guard !columns.isEmpty else { return }
     for row in max(0, -y)..<max(max(0, -y), min(other.height, height - y)) {
@@ -82,10 +82,10 @@ struct PixelImage: Sendable, Equatable {
 
 extension PixelImage {
   /// The values as a tensor [1, C, H, W] in 0...1, each byte divided by 255.
-  func tensor() -> Tensor { Self.tensor([self]) }
+  package func tensor() -> Tensor { Self.tensor([self]) }
 
   /// Pictures of one size as a tensor [B, C, H, W] in 0...1.
-  static func tensor(_ images: [PixelImage]) -> Tensor {
+  package static func tensor(_ images: [PixelImage]) -> Tensor {
     guard let first = images.first else { return Tensor([], shape: [0, 3, 0, 0]) }
     let (width, height, channels) = (first.width, first.height, first.channels)
     precondition(images.allSatisfy { $0.bytes.count == first.bytes.count && $0.width == width })
@@ -104,7 +104,7 @@ extension PixelImage {
 
   /// The pictures of a tensor [B, C, H, W] in 0...1: clamped, times 255, rounded half to even,
   /// as diffusers makes 8-bit pictures.
-  static func pictures(_ tensor: Tensor) -> [PixelImage] {
+  package static func pictures(_ tensor: Tensor) -> [PixelImage] {
     precondition(tensor.shape.count == 4, "a picture tensor is [B, C, H, W], not \(tensor.shape)")
     let (channels, height, width) = (tensor.shape[1], tensor.shape[2], tensor.shape[3])
     let plane = width * height
@@ -122,7 +122,7 @@ extension PixelImage {
   }
 
   /// 0...1 to 0...255; a value that is not a number becomes black.
-  static func byte(_ value: Float) -> UInt8 {
+  package static func byte(_ value: Float) -> UInt8 {
     guard value > 0 else { return 0 }
     return value >= 1 ? 255 : UInt8((value * 255).rounded(.toNearestOrEven))
   }
