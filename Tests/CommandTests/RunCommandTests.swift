@@ -104,21 +104,39 @@ import Testing
     try command.file("g.yaml", Command.graph())
     let process = try command.start(
       ["run", "g.yaml", "--set", "steps=500", "--set", "width=512", "--progress", "json"])
-    let deadline = Date(timeIntervalSinceNow: 60)
-    while !(try command.written("stderr")).contains("\"step\":2}"), Date() < deadline {
-      usleep(20_000)
-    }
+    while process.isRunning, try steps(command) < 3 { usleep(20_000) }
+    // While the process stands still, it can neither finish a step nor take the signal.
+    kill(process.processIdentifier, SIGSTOP)
+    try waitUntilStopped(process)
     let stepsBefore = try steps(command)
     kill(process.processIdentifier, signal)
+    kill(process.processIdentifier, SIGCONT)
     process.waitUntilExit()
     #expect(process.terminationReason == .exit)
     #expect(process.terminationStatus == status)
-    #expect(try steps(command) < 490, "it ran to its end before the signal came")
-    #expect(try steps(command) >= stepsBefore)
+    // The step under way is finished, and no other begins.
+    #expect((stepsBefore...stepsBefore + 1).contains(try steps(command)))
+    let end = try command.written("stderr").split(separator: "\n").filter { $0.contains("run.end") }
+    #expect(end.count == 1 && end.allSatisfy { $0.contains("\"status\":\(status)") })
     #expect(try command.written("stdout").isEmpty)
   }
 
+  /// Waits until a process that was sent SIGSTOP stands still: state `T` among its facts in /proc.
+  private func waitUntilStopped(_ process: Process) throws {
+    while process.isRunning {
+      let facts = try String(
+        contentsOfFile: "/proc/\(process.processIdentifier)/stat", encoding: .utf8)
+      if facts[(facts.lastIndex(of: ")") ?? facts.startIndex)...].dropFirst(2).first == "T" {
+        return
+      }
+      usleep(1000)
+    }
+  }
+
+  /// The steps that are told of, without the start of the node, which is step 0.
   private func steps(_ command: Command) throws -> Int {
-    try command.written("stderr").split(separator: "\n").count { $0.contains("node.step") }
+    try command.written("stderr").split(separator: "\n").count {
+      $0.contains("node.step") && !$0.contains("\"step\":0")
+    }
   }
 }

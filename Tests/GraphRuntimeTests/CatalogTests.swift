@@ -98,10 +98,16 @@ struct CatalogTests {
         == true)
   }
 
-  @Test func schemasSurviveJSON() throws {
-    let schemas = try NodeCatalog(stubTypes).schemas
-    let data = try JSONEncoder().encode(schemas)
-    #expect(try JSONDecoder().decode([NodeSchema].self, from: data) == schemas)
+  @Test func schemasAreWrittenAsJSON() throws {
+    let schema = try #require(try NodeCatalog(stubTypes).schema(named: "Sample"))
+    let data = try JSONEncoder().encode(schema)
+    let object = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+    let params = try #require(object["params"] as? [[String: Any]])
+    #expect(params.map { $0["name"] as? String } == ["steps", "seed", "prompt", "method"])
+    #expect(params[0]["type"] as? String == "int")
+    #expect(params[0]["choices"] == nil)
+    #expect(params[3]["type"] as? String == "one of `plain`, `fancy`")
+    #expect(params[3]["choices"] as? [String] == ["plain", "fancy"])
   }
 
   @Test func nodesRunAloneInTests() throws {

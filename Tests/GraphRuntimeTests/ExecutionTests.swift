@@ -99,16 +99,16 @@ private struct MeetIO: NodeType {
 
 /// Steps until stopped, or to the end.
 private struct Long: NodeType {
-  static let summary = "Takes many steps, with checkpoints."
+  static let summary = "Takes many steps, with snapshots."
   @Param("Steps") var steps = 1000
   @Param("Stop the run after this step") var stopAfter = -1
   @Output("Steps done in this run") var done: Number
 
   mutating func run(_ context: NodeContext) throws {
-    let first = context.checkpoint.load().map { Int($0[0]) } ?? 0
+    let first = context.snapshot.load().map { Int($0[0]) } ?? 0
     for step in first..<steps {
       try context.checkCancellation()
-      try context.checkpoint.save([UInt8(step + 1)])
+      try context.snapshot.save([UInt8(step + 1)])
       context.progress(step: step + 1, of: steps)
       if step == stopAfter { context.cancellation.cancel() }
     }
@@ -274,7 +274,7 @@ struct ExecutionTests {
 
   @Test func cancellingStopsAtTheNextStepAndResumes() throws {
     var harness = try Harness(types: types)
-    harness.environment.checkpoints = MemoryCheckpoints()
+    harness.environment.snapshots = MemorySnapshots()
     let events = EventLog()
     func text(_ stop: Int) -> String {
       """
@@ -327,22 +327,6 @@ struct ExecutionTests {
       try harness.validate(
         "version: 1\nnodes: {one: {type: Constant, value: 1}}\noutputs: {x: $one}")
     }
-  }
-
-  @Test func equalNodesRunOnceWithACache() throws {
-    let session = try Session()
-    try session.run(
-      """
-      version: 1
-      nodes:
-        a: {type: Constant, value: 1}
-        b: {type: Constant, value: 1}
-        c: {type: Sum, numbers: [$a, $b]}
-        d: {type: Sum, numbers: [$b, $a]}
-      outputs: {x: $c, y: $d}
-      """)
-    // The two sums wait for each other on the compute thread; the constants may run side by side.
-    #expect(session.harness.log.all.filter { $0 == "c" || $0 == "d" }.count == 1)
   }
 
   @Test func neverCachedRunsAgainWithAllThatFollows() throws {

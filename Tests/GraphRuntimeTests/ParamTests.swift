@@ -111,7 +111,7 @@ struct ParamTests {
            = expected: 1 to 50
            = got: 0
 
-        <command line>:3:14: error[out-of-range]: the value of parameter `amount` is out of range
+        <command line>:3:14: error[out-of-range]: the value of parameter `amount` is not one of its choices
          3 | --set amount=0.7
            |              ^^^
            = expected: one of `0.5`, `1`
@@ -124,7 +124,7 @@ struct ParamTests {
            = got: string "yes"
            = hint: write `true`
 
-        <command line>:5:13: error[out-of-range]: the value of parameter `color` is none of its choices
+        <command line>:5:13: error[out-of-range]: the value of parameter `color` is not one of its choices
          5 | --set color=gren
            |             ^^^^
            = expected: one of `red`, `green`

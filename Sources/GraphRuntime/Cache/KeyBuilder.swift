@@ -2,6 +2,8 @@
 struct KeyBuilder {
   private(set) var keys: [String: CacheKey] = [:]
   private(set) var records: [String: KeyRecord] = [:]
+  /// The first node of each key.
+  private(set) var firstNodes: [CacheKey: String] = [:]
   private let graph: ValidatedGraph
   private let digestsFiles: Bool
 
@@ -9,8 +11,8 @@ struct KeyBuilder {
   ///
   /// - Parameters:
   ///   - graph: The graph.
-  ///   - digestsFiles: Whether to read the files that nodes name. Without their contents a key says
-  ///     nothing beyond this run, so every key is then unique.
+  ///   - digestsFiles: Whether to read the files that nodes name. Without that a key holds what the
+  ///     file system says of them, which identifies their contents on this machine only.
   init(_ graph: ValidatedGraph, digestsFiles: Bool = true) {
     self.graph = graph
     self.digestsFiles = digestsFiles
@@ -21,10 +23,6 @@ struct KeyBuilder {
   /// - Parameter node: The node.
   /// - Throws: Any error of reading files that the node names.
   mutating func add(_ node: ResolvedNode) throws {
-    guard digestsFiles else {
-      keys[node.id] = CacheKey.unique()
-      return
-    }
     let instance = NodeInstance(node.type)
     let binder = PortBinder(files: graph.environment.files) { [graph] id, port in
       graph.value(node: id, port: port)
@@ -35,7 +33,11 @@ struct KeyBuilder {
       throw NodeError(
         "`\(problem.port)` is no longer valid", port: problem.port,
         expected: problem.mismatch.expected, got: problem.mismatch.got,
-        status: problem.mismatch.isMissingFile ? .missingFile : .invalid)
+        status: problem.mismatch.reason == .missingFile ? .missingFile : .invalid)
+    }
+    // A light node may find out from its outputs which files it reads.
+    for output in instance.outputs {
+      if let value = graph.value(node: node.id, port: output.name) { output.port.take(value) }
     }
     let record = KeyRecord(
       type: node.type.name, version: node.type.version,
@@ -44,7 +46,9 @@ struct KeyBuilder {
         uniqueKeysWithValues: instance.params.map { ($0.name, part($0, node)) }),
       inputs: inputs(instance, node), contents: try contents(instance))
     records[node.id] = record
-    keys[node.id] = node.type.isPure && node.isCached ? record.key : CacheKey.unique()
+    let key = node.type.isPure && node.isCached ? record.key : CacheKey.unique()
+    keys[node.id] = key
+    if firstNodes[key] == nil { firstNodes[key] = node.id }
   }
 
   private func part(_ param: Named<any AnyParam>, _ node: ResolvedNode) -> KeyRecord.Part {
@@ -86,9 +90,11 @@ struct KeyBuilder {
 
   private func contents(_ instance: NodeInstance) throws -> [String] {
     let files = graph.environment.files
-    if let own = try instance.node.contentDigests(files) { return own }
+    if digestsFiles, let own = try instance.node.contentDigests(files) { return own }
     return try instance.params.sorted { $0.name < $1.name }.flatMap { param in
-      try param.port.inputPaths.map { try files.digest($0.resolved) }
+      try param.port.inputPaths.map {
+        digestsFiles ? try files.digest($0.resolved) : files.identity($0.resolved)
+      }
     }
   }
 }

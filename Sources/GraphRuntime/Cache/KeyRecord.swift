@@ -1,5 +1,3 @@
-import Synchronization
-
 /// Everything that decides a node's result, in parts: what its key hashes.
 ///
 /// Not among them: the node's name, the order of nodes and ports, paths, thread counts.
@@ -75,52 +73,5 @@ struct KeyRecord: Sendable, Hashable {
 
   private static func changes(_ new: [String: Part], _ old: [String: Part]) -> [String] {
     Set(new.keys).union(old.keys).filter { new[$0] != old[$0] }.sorted()
-  }
-}
-
-/// Why a node is to run.
-public enum RunReason: Sendable, Hashable, CustomStringConvertible {
-  /// No cache has its result.
-  case notCached
-  /// These parameters differ from the last run.
-  case paramChanged([String])
-  /// These inputs differ from the last run.
-  case inputChanged([String])
-  /// A file has another content than in the last run.
-  case fileChanged
-  /// The node type has another version than in the last run.
-  case versionChanged
-  /// The arithmetic differs from the last run.
-  case numericModeChanged
-  /// The node's results are never kept: it is not pure, or the graph says `cache: never`.
-  case neverCached
-
-  /// The reason in words.
-  public var description: String {
-    switch self {
-    case .notCached: "not cached"
-    case .paramChanged(let names): "changed: " + names.joined(separator: ", ")
-    case .inputChanged(let names): "changed input: " + names.joined(separator: ", ")
-    case .fileChanged: "a file changed"
-    case .versionChanged: "the node type changed"
-    case .numericModeChanged: "the numeric mode changed"
-    case .neverCached: "never cached"
-    }
-  }
-}
-
-/// Remembers what the nodes of a graph were like in its last run, to say why one runs again.
-public final class RunHistory: Sendable {
-  private let records = Mutex<[String: KeyRecord]>([:])
-
-  /// Makes an empty history.
-  public init() {}
-
-  func record(graph: String, node: String) -> KeyRecord? {
-    records.withLock { $0[graph + "\u{0}" + node] }
-  }
-
-  func remember(_ record: KeyRecord, graph: String, node: String) {
-    records.withLock { $0[graph + "\u{0}" + node] = record }
   }
 }

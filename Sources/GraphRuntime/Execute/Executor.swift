@@ -42,11 +42,13 @@ public struct Executor: Sendable {
 
   /// Runs a plan to its end.
   ///
-  /// - Parameter plan: The plan.
+  /// - Parameters:
+  ///   - plan: The plan.
+  ///   - cancellation: Stops this run; nil for the token with which the graph was validated.
   /// - Returns: What was written.
   /// - Throws: `NodeFailure` for the first node that failed, `RunCancelled`, or what the sink threw.
   ///   Results finished before stay in the cache.
-  public func run(_ plan: Plan) throws -> RunSummary {
+  public func run(_ plan: Plan, cancellation: CancellationToken? = nil) throws -> RunSummary {
     let start = ContinuousClock.now
     let lock = Mutex(())
     let send: @Sendable (RunEvent) -> Void = { [onEvent] event in
@@ -55,7 +57,9 @@ public struct Executor: Sendable {
     send(
       .runStart(
         graph: plan.graph.name, nodes: plan.runCount, hits: plan.steps.count - plan.runCount))
-    var state = RunState(plan, cache: cache, history: history, sink: sink, send: send)
+    var state = RunState(
+      plan, cache: cache, history: history, sink: sink,
+      cancellation: cancellation ?? plan.graph.environment.cancellation, send: send)
     let result = Result { try state.run() }
     let seconds = (ContinuousClock.now - start).seconds
     switch result {

@@ -34,7 +34,7 @@ struct NodeJob: Sendable {
     }
     try instance.node.run(context)
     try instance.checkOutputs()
-    context.checkpoint.remove()
+    context.snapshot.remove()
     return instance.outputValues
   }
 
@@ -47,7 +47,7 @@ struct NodeJob: Sendable {
       throw NodeError(
         "does not fit", port: problem.port, expected: problem.mismatch.expected,
         got: problem.mismatch.got, hint: problem.mismatch.hint,
-        status: problem.mismatch.isMissingFile ? .missingFile : nil)
+        status: problem.mismatch.reason == .missingFile ? .missingFile : nil)
     }
     guard result.isComplete else {
       throw NodeError("an input is missing", status: .internalError)

@@ -37,6 +37,8 @@ struct RunState {
   private var consumers: [PortName: Int] = [:]
   private var values: [PortName: any PortValue] = [:]
   private var dependents: [String: [Int]] = [:]
+  /// Steps that take the outputs of an equal node.
+  private var copies: [String: [Int]] = [:]
   private var lowestUnfinished = 0
   private var computeRunning = false
   private var sideRunning = 0
@@ -51,22 +53,27 @@ struct RunState {
 
   init(
     _ plan: Plan, cache: (any ResultCache)?, history: RunHistory?, sink: (any OutputSink)?,
-    send: @escaping @Sendable (RunEvent) -> Void
+    cancellation: CancellationToken, send: @escaping @Sendable (RunEvent) -> Void
   ) {
     self.plan = plan
     self.cache = cache
     self.history = history
     self.sink = sink
     self.send = send
-    token = CancellationToken(parent: plan.graph.environment.cancellation)
+    token = CancellationToken(parent: cancellation)
     states = plan.steps.map { _ in .ready }
     pendingOutputs = Set(plan.graph.outputs.indices)
     countConsumers()
   }
 
   private mutating func countConsumers() {
-    let running = Set(plan.steps.filter(\.runs).map(\.node.id))
-    for (index, step) in plan.steps.enumerated() where step.runs {
+    let running = Set(plan.steps.filter(\.isOpen).map(\.node.id))
+    for (index, step) in plan.steps.enumerated() where step.isOpen {
+      if case .same(let other) = step.action {
+        copies[other, default: []].append(index)
+        states[index] = .waiting(missing: 1)
+        continue
+      }
       let waits = step.node.dependencies.filter { running.contains($0) }
       states[index] = waits.isEmpty ? .ready : .waiting(missing: waits.count)
       for id in waits { dependents[id, default: []].append(index) }
@@ -86,8 +93,8 @@ struct RunState {
   /// - Returns: What was written; the caller fills in the time.
   /// - Throws: The first failure, after all running nodes have stopped.
   mutating func run() throws -> RunSummary {
-    let compute = WorkerPool(name: "compute", threads: 1)
-    let side = WorkerPool(name: "side", threads: Executor.sideThreads)
+    let compute = JobThreads(name: "compute", threads: 1)
+    let side = JobThreads(name: "side", threads: Executor.sideThreads)
     defer {
       compute.close()
       side.close()
@@ -108,11 +115,11 @@ struct RunState {
   }
 
   /// Takes the results that need no run: those of light nodes and those found in the cache.
-  private mutating func takeKnownValues(_ side: WorkerPool) {
+  private mutating func takeKnownValues(_ side: JobThreads) {
     for (index, step) in plan.steps.enumerated() {
       let id = step.node.id
       switch step.action {
-      case .run: continue
+      case .run, .same: continue
       case .evaluated:
         send(.nodeHit(node: id, type: step.node.type.name, source: "validation"))
         finish(index, plan.graph.values[id] ?? [:], side)
@@ -126,7 +133,7 @@ struct RunState {
 
   // MARK: Starting
 
-  private mutating func startReady(_ compute: WorkerPool, _ side: WorkerPool) {
+  private mutating func startReady(_ compute: JobThreads, _ side: JobThreads) {
     while lowestUnfinished < states.count, case .finished = states[lowestUnfinished] {
       lowestUnfinished += 1
     }
@@ -145,7 +152,7 @@ struct RunState {
     }
   }
 
-  private mutating func start(_ index: Int, on pool: WorkerPool) {
+  private mutating func start(_ index: Int, on pool: JobThreads) {
     states[index] = .running
     let step = plan.steps[index]
     var inputs: [String: [String: any PortValue]] = [:]
@@ -170,7 +177,7 @@ struct RunState {
     }
   }
 
-  private mutating func write(_ index: Int, _ side: WorkerPool) {
+  private mutating func write(_ index: Int, _ side: JobThreads) {
     let output = plan.graph.outputs[index]
     let name = PortName(node: output.node, port: output.port)
     guard pendingOutputs.remove(index) != nil, let value = values[name] else { return }
@@ -193,7 +200,7 @@ struct RunState {
 
   // MARK: Finishing
 
-  private mutating func handle(_ message: Message, _ side: WorkerPool) {
+  private mutating func handle(_ message: Message, _ side: JobThreads) {
     switch message {
     case .node(let index, let result, let seconds, let hitSource):
       let step = plan.steps[index]
@@ -240,7 +247,7 @@ struct RunState {
   }
 
   private mutating func finish(
-    _ index: Int, _ outputs: [String: any PortValue], _ side: WorkerPool
+    _ index: Int, _ outputs: [String: any PortValue], _ side: JobThreads
   ) {
     let id = plan.steps[index].node.id
     states[index] = .finished
@@ -255,6 +262,12 @@ struct RunState {
     }
     for (output, declared) in plan.graph.outputs.enumerated() where declared.node == id {
       write(output, side)
+    }
+    for copy in copies[id] ?? [] {
+      let node = plan.steps[copy].node
+      remember(plan.steps[copy])
+      send(.nodeHit(node: node.id, type: node.type.name, source: "memory"))
+      finish(copy, outputs, side)
     }
   }
 

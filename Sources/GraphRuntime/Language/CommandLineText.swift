@@ -6,9 +6,12 @@ struct CommandLineText {
   /// An argument of the form `name=value`, with places.
   struct Assignment {
     let name: String
-    let value: String
+    var value: String
     let nameRange: SourceRange
     let valueRange: SourceRange
+
+    /// Whether the name is of a node's port, as in `nodes.NODE.PORT`, and not of a parameter.
+    var namesPort: Bool { name.hasPrefix("nodes.") }
   }
 
   var source: SourceText {

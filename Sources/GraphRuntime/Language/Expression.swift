@@ -26,6 +26,25 @@ public struct Expression: Sendable {
   public var form: Form
   /// Where it stands.
   public var range: SourceRange
+  /// The folder against which it is resolved first, if it is a relative path; nil for the graph's.
+  public var folder: String?
+
+  /// Where the value was written.
+  var origin: ValueOrigin { ValueOrigin(range: range, folder: folder) }
+
+  /// The value as if all of it stood in one place.
+  ///
+  /// - Parameters:
+  ///   - range: The place.
+  ///   - folder: The folder against which relative paths there are resolved first.
+  /// - Returns: The same value, at that place.
+  func moved(to range: SourceRange, folder: String) -> Expression {
+    var form = form
+    if case .list(let items) = form {
+      form = .list(items.map { $0.moved(to: range, folder: folder) })
+    }
+    return Expression(form: form, range: range, folder: folder)
+  }
 
   /// Whether the value says that nothing is given.
   var isNull: Bool { if case .literal(.null) = form { true } else { false } }

@@ -1,32 +1,10 @@
-/// Where a plain value was written.
-public struct ValueOrigin: Sendable {
-  /// Where it stands.
-  public var range: SourceRange
-  /// The folder against which it is resolved first, if it is a relative path.
-  public var folder: String?
-  /// The graph parameter that carried it, if any.
-  public var param: String?
-}
-
-/// A parameter of a graph with its value for this run.
-public struct ResolvedParam: Sendable {
-  /// The parameter's name.
-  public var name: String
-  /// The kind of its value.
-  public var kind: ParamKind
-  /// The value.
-  public var value: Literal
-  /// Whether the value is the declared default.
-  public var isDefault: Bool
-  /// Where the value was written.
-  public var origin: ValueOrigin
-}
-
 /// Finds the value of every parameter: from the command line, parameter files, or the default.
 struct ParamResolver {
   private(set) var collector = DiagnosticCollector()
   private(set) var sources: [SourceText] = []
   private(set) var commandLine = CommandLineText()
+  /// Values given to ports of nodes, in order.
+  private(set) var portAssignments: [CommandLineText.Assignment] = []
   private let declarations: [GraphDocument.ParamDeclaration]
   private var given: [String: Given] = [:]
 
@@ -52,11 +30,7 @@ struct ParamResolver {
     for path in request.paramsFiles { readFile(path) }
     for argument in request.setFiles { assignFile(argument) }
     for argument in request.sets {
-      if let assignment = assignment("--set", argument) {
-        take(
-          .untyped(assignment.value), named: assignment.name, at: assignment.nameRange,
-          .init(range: assignment.valueRange, folder: ".", param: assignment.name))
-      }
+      if let assignment = assignment("--set", argument) { take(assignment) }
     }
     var resolved: [String: ResolvedParam] = [:]
     for declaration in declarations {
@@ -81,6 +55,17 @@ struct ParamResolver {
     }
   }
 
+  /// Takes a value from the command line, for a parameter or for a port of a node.
+  private mutating func take(_ assignment: CommandLineText.Assignment) {
+    if assignment.namesPort {
+      portAssignments.append(assignment)
+      return
+    }
+    take(
+      .untyped(assignment.value), named: assignment.name, at: assignment.nameRange,
+      .init(range: assignment.valueRange, folder: ".", param: assignment.name))
+  }
+
   private mutating func take(
     _ value: Given.Value, named name: String, at nameRange: SourceRange, _ origin: ValueOrigin
   ) {
@@ -92,14 +77,19 @@ struct ParamResolver {
           expected: names.isEmpty
             ? "no parameter: the graph has none"
             : "one of " + names.map { "`\($0)`" }.joined(separator: ", "),
-          hint: didYouMean(name, among: names)))
+          hint: didYouMean(name, among: names) ?? hintForPort(name)))
       return
     }
     given[name] = Given(value: value, origin: origin)
   }
 
+  /// Advice for `denoise.steps`, which lacks the word that leads to ports.
+  private func hintForPort(_ name: String) -> String? {
+    name.contains(".") ? "a port of a node is `nodes.NODE.PORT`" : nil
+  }
+
   private mutating func assignFile(_ argument: String) {
-    guard let assignment = assignment("--set-file", argument) else { return }
+    guard var assignment = assignment("--set-file", argument) else { return }
     let path =
       assignment.value.hasPrefix("@") ? String(assignment.value.dropFirst()) : assignment.value
     guard let bytes = readBytes(path, at: assignment.valueRange) else { return }
@@ -107,9 +97,8 @@ struct ParamResolver {
       var text = try TextCheck.decode(bytes, file: path, limits: YAMLLimits())
       // Editors end a file with a line feed that is not meant as part of a prompt.
       if text.last?.isNewline == true { text.removeLast() }
-      take(
-        .untyped(text), named: assignment.name, at: assignment.nameRange,
-        .init(range: assignment.valueRange, folder: ".", param: assignment.name))
+      assignment.value = text
+      take(assignment)
     } catch {
       collector.error(
         .syntax, "the file \(quoted(path)) is not a text", at: assignment.valueRange,
@@ -188,7 +177,8 @@ struct ParamResolver {
       if case .broken = node.content { return nil }
       guard let plain = node.literal else {
         return mismatch(
-          ValueMismatch(expected: declaration.kind.description, got: node.kindName), given,
+          ValueMismatch(.wrongType, expected: declaration.kind.description, got: node.kindName),
+          given,
           declaration)
       }
       literal = plain
@@ -216,84 +206,11 @@ struct ParamResolver {
   private mutating func mismatch(
     _ error: ValueMismatch, _ given: Given, _ declaration: GraphDocument.ParamDeclaration
   ) -> Literal? {
-    let isWord = error.got.hasPrefix("string ")
-    let what =
-      !error.isOutOfRange
-      ? "has the wrong type" : isWord ? "is none of its choices" : "is out of range"
     collector.error(
-      error.isOutOfRange ? .outOfRange : .wrongType,
-      "the value of parameter `\(declaration.name.text)` \(what)", at: given.origin.range,
+      error.reason.code,
+      "the value of parameter `\(declaration.name.text)` \(error.reason.phrase)",
+      at: given.origin.range,
       .init(expected: error.expected, got: error.got, hint: error.hint))
     return nil
-  }
-}
-
-/// Checks of plain values against kinds.
-enum ParamTyping {
-  private struct NoFiles: PathResolving {
-    func existing(_ path: String) throws -> String { path }
-    func writable(_ path: String) -> String { path }
-  }
-
-  /// Checks a value of a graph parameter and gives it its canonical form.
-  ///
-  /// - Parameters:
-  ///   - literal: The value.
-  ///   - kind: The declared kind.
-  /// - Returns: The value; a whole number given for a float becomes a float.
-  /// - Throws: `ValueMismatch` when it is of another kind.
-  static func check(_ literal: Literal, kind: ParamKind) throws -> Literal {
-    let files = NoFiles()
-    switch kind {
-    case .int: return try Int(literal: literal, paths: files).literal
-    case .float: return try Double(literal: literal, paths: files).literal
-    case .bool: return try Bool(literal: literal, paths: files).literal
-    case .seed:
-      return literal == randomWord ? literal : try Seed(literal: literal, paths: files).literal
-    case .path: return try InputPath(literal: literal, paths: files).literal
-    default: return try String(literal: literal, paths: files).literal
-    }
-  }
-
-  /// Checks a value against a list of allowed ones.
-  ///
-  /// - Parameters:
-  ///   - literal: The value.
-  ///   - choices: The allowed values, empty for any.
-  /// - Throws: `ValueMismatch` when the value is not among them.
-  static func check(_ literal: Literal, among choices: [Literal]) throws {
-    guard !choices.isEmpty, !choices.contains(literal) else { return }
-    // A whole number among a float's choices means the float.
-    if case .float(let value) = literal, choices.contains(where: { $0.number == value }) { return }
-    let words = choices.map { if case .string(let word) = $0 { word } else { $0.description } }
-    var hint: String?
-    if case .string(let word) = literal { hint = didYouMean(word, among: words) }
-    throw ValueMismatch(
-      expected: ParamKind.choice(words).description, got: literal.summary, hint: hint,
-      isOutOfRange: true)
-  }
-
-  static let randomWord = Literal.string("random")
-
-  /// Replaces the word `random` of a seed by a number.
-  ///
-  /// - Parameters:
-  ///   - literal: A checked value.
-  ///   - kind: Its kind.
-  /// - Returns: The value, with a number drawn once if it was `random`.
-  static func resolveRandomSeed(_ literal: Literal, kind: ParamKind) -> Literal {
-    guard kind == .seed, literal == randomWord else { return literal }
-    return .int(Int128(UInt64.random(in: 0 ... .max)))
-  }
-}
-
-extension Literal {
-  /// The value of a number.
-  fileprivate var number: Double? {
-    switch self {
-    case .int(let value): Double(value)
-    case .float(let value): value
-    default: nil
-    }
   }
 }

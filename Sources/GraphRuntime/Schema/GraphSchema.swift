@@ -156,10 +156,7 @@ public struct GraphSchema: Sendable {
   }
 
   private func portProperties(_ schema: NodeSchema) -> [(String, JSONTree)] {
-    schema.inputs.map { ($0.name, input($0)) }
-      + schema.params.map { param in
-        (param.name, self.param(param, kind: catalog.kind(ofParam: param.name, type: schema.name)))
-      }
+    schema.inputs.map { ($0.name, input($0)) } + schema.params.map { ($0.name, param($0)) }
   }
 
   private func input(_ input: NodeSchema.InputSchema) -> JSONTree {
@@ -174,21 +171,21 @@ public struct GraphSchema: Sendable {
     return .object([description, ("anyOf", .array([one, list]))])
   }
 
-  private func param(_ param: NodeSchema.ParamSchema, kind: ParamKind?) -> JSONTree {
-    var forms = kind.map { valueForms($0, limits: param.limits) } ?? []
+  private func param(_ param: NodeSchema.ParamSchema) -> JSONTree {
+    var forms = valueForms(param.kind, limits: param.limits)
     // A graph parameter or another node's plain output; a text may also have holes.
     forms.append(.object([("type", .string("string")), ("pattern", .string("^\\$|\\$\\{"))]))
     if param.defaultValue == "null" { forms.append(.object([("type", .string("null"))])) }
     var entries: [(String, JSONTree)] = [
       ("description", .string("\(param.typeText): \(param.summary)")), ("anyOf", .array(forms)),
     ]
-    if let value = param.defaultValue, value != "null", let kind {
-      entries.append(("default", defaultTree(value, kind: kind)))
+    if let value = param.defaultValue, value != "null" {
+      entries.append(("default", defaultTree(value)))
     }
     return .object(entries)
   }
 
-  private func defaultTree(_ value: String, kind: ParamKind) -> JSONTree {
+  private func defaultTree(_ value: String) -> JSONTree {
     // Defaults are kept as a graph would write them, which is JSON but for infinities.
     DocumentText.read(Array("{\"v\": \(value)}".utf8), file: "default").root?.value("v")
       .map(JSONTree.init) ?? .string(value)

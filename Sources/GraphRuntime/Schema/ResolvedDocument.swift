@@ -45,7 +45,7 @@ extension ValidatedGraph {
     guard let node = node(id), let declared = document.nodes.first(where: { $0.id.text == id })
     else { return [] }
     let defaults = document.defaults.filter { $0.type.text == node.type.name }.flatMap(\.ports)
-    return node.schema.params.filter { $0.type == ParamKind.seed.description }.compactMap { param in
+    return node.schema.params.filter { $0.kind == .seed }.compactMap { param in
       let written = (declared.ports + defaults).first { $0.name.text == param.name }
       guard case .literal(ParamTyping.randomWord)? = written?.value?.form,
         case .literal(let number, _)? = node.bindings[param.name]

@@ -173,19 +173,10 @@ struct StaticEvaluator {
   private mutating func report(_ problem: PortBinder.Problem, _ node: ResolvedNode) {
     failed.insert(node.id)
     let mismatch = problem.mismatch
-    let what: String
-    let code: Diagnostic.Code
-    if mismatch.isMissingFile {
-      (what, code) = ("names a file that does not exist", .missingFile)
-    } else if mismatch.isOutOfRange {
-      let isWord = mismatch.got.hasPrefix("string ")
-      (what, code) = (isWord ? "is none of its choices" : "is out of range", .outOfRange)
-    } else {
-      (what, code) = ("has the wrong type", .wrongType)
-    }
     let via = problem.param.map { " (parameter `\($0)`)" } ?? ""
     collector.error(
-      code, "`\(problem.port)` of \(node.title) \(what)\(via)", at: problem.range,
+      mismatch.reason.code, "`\(problem.port)` of \(node.title) \(mismatch.reason.phrase)\(via)",
+      at: problem.range,
       .init(
         expected: mismatch.expected, got: mismatch.got, hint: mismatch.hint, node: node.id,
         port: problem.port))
@@ -225,7 +216,7 @@ struct StaticEvaluator {
 
   /// The parameter that an error about a file must mean, when there is only one file.
   private func onlyPath(of node: ResolvedNode) -> String? {
-    let paths = node.schema.params.filter { $0.type == ParamKind.path.description }
+    let paths = node.schema.params.filter { $0.kind == .path }
     return paths.count == 1 ? paths[0].name : nil
   }
 }

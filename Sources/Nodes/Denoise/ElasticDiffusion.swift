@@ -26,11 +26,11 @@ struct ElasticDiffusion: NodeType {
       + "the checkpoint's when left out", family: .same(as: "unet"))
   var vae: VAERecipe?
   @Param("How steps are taken; the method is defined for ddim alone")
-  var sampler = SamplerChoice(.ddim)
+  var sampler = SamplerKind.ddim
   @Param("How noise levels are spread over the steps; ddim has the default alone")
-  var schedule = ScheduleChoice(.default)
+  var schedule = ScheduleKind.default
   @Param("How timesteps are picked from the training schedule")
-  var spacing = SpacingChoice(.default)
+  var spacing = SpacingKind.default
   @Param("Steps of the whole schedule", min: 1, max: 1_000) var steps = 50
   @Param("How strongly the prompt pulls", min: 0, max: 1_000) var guidance = 10.0
   @Param("How far the guided prediction's spread is brought back", min: 0, max: 1)
@@ -52,7 +52,7 @@ struct ElasticDiffusion: NodeType {
   var rrgScale = 1_000.0
   @Param("Last share of the steps, which is not pulled", min: 0, max: 1) var rrgStop = 0.2
   @Param("How the pull fades over the steps that have it")
-  var rrgSchedule = PullScheduleChoice(.cosine)
+  var rrgSchedule = PullSchedule.cosine
   @Param("How fast the pull fades along a cosine", min: 0, max: 1_000) var cosineScale = 10.0
   @Param(
     "Side of the windows in latent pixels, eight picture pixels each; half of the native side when "
@@ -70,16 +70,16 @@ struct ElasticDiffusion: NodeType {
 
   mutating func validate(_ context: ValidationContext) throws {
     guard let recipe = $unet.known else { return }
-    if sampler.value != .ddim {
+    if sampler != .ddim {
       context.report(
         NodeError(
           "ElasticDiffusion undoes steps, which only ddim's can be", port: "sampler",
-          expected: "ddim", got: sampler.value.rawValue))
+          expected: "ddim", got: sampler.rawValue))
     }
     try checkDenoiser(recipe)
     let options = try options(recipe)
     let sampling = SamplerOptions(
-      kind: .ddim, schedule: schedule.value, spacing: spacing.value, eta: eta)
+      kind: .ddim, schedule: schedule, spacing: spacing, eta: eta)
     try recipe.checkSampling(sampling, steps: steps, context)
     if let patch, patch > options.nativeSide {
       context.report(
@@ -236,12 +236,12 @@ struct ElasticDiffusion: NodeType {
     options.strength = strength
     options.eta = eta
     options.seed = seed.value
-    options.spacing = spacing.value
+    options.spacing = spacing
     options.resamplingSteps = resamplingSteps
     options.newShare = newP
     options.reducedGuidance = rrgScale
     options.reducedGuidanceStop = rrgStop
-    options.pullSchedule = rrgSchedule.value
+    options.pullSchedule = rrgSchedule
     options.cosineScale = cosineScale
     options.window = patch
     options.viewBatch = viewBatch

@@ -22,10 +22,10 @@ struct MultiDiffusion: NodeType {
   var control: [ControlValue]
   @Input("The noise to start from; drawn from the seed when left out") var noise: NoiseValue?
   @Param("How steps are taken; checkpoint is the checkpoint's own scheduler")
-  var sampler = SamplerChoice(.checkpoint)
-  @Param("How noise levels are spread over the steps") var schedule = ScheduleChoice(.default)
+  var sampler = SamplerKind.checkpoint
+  @Param("How noise levels are spread over the steps") var schedule = ScheduleKind.default
   @Param("How timesteps are picked from the training schedule")
-  var spacing = SpacingChoice(.default)
+  var spacing = SpacingKind.default
   @Param("Steps of the whole schedule", min: 1, max: 1_000) var steps = 25
   @Param("Classifier-free guidance; off at 1 and below", min: 0, max: 1_000) var guidance = 7.5
   @Param("How far the guided prediction's spread is brought back", min: 0, max: 1)
@@ -140,7 +140,7 @@ struct MultiDiffusion: NodeType {
     options.strength = strength
     options.seed = seed.value
     options.sampler = SamplerOptions(
-      kind: sampler.value, schedule: schedule.value, spacing: spacing.value, eta: eta)
+      kind: sampler, schedule: schedule, spacing: spacing, eta: eta)
     return options
   }
 }

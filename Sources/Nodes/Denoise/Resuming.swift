@@ -14,7 +14,7 @@ extension DenoiseState: ResumableState {}
 extension ElasticState: ResumableState {}
 
 extension NodeContext {
-  /// Runs steps from the saved state, and saves the state after each.
+  /// Runs steps from the saved state, and saves the state after each where a store keeps it.
   ///
   /// A state that is damaged, or of another run, is as good as none: the run then starts over, with a warning.
   ///
@@ -31,12 +31,12 @@ extension NodeContext {
     func start(_ saved: State?) throws -> Tensor {
       progress(step: saved?.completed ?? 0, of: count)
       return try run(saved) { done, state in
-        try checkpoint.save(state.encoded)
+        try snapshot.save(state.encoded)
         progress(step: done, of: count)
         try checkCancellation()
       }
     }
-    guard let bytes = checkpoint.load() else { return try start(nil) }
+    guard let bytes = snapshot.load() else { return try start(nil) }
     do {
       return try start(State(encoded: bytes))
     } catch let error where Self.isAboutState(error) {

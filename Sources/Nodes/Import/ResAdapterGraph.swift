@@ -1,5 +1,5 @@
-import ResgraphPictures
 import GraphRuntime
+import ResgraphPictures
 
 /// Writes a configuration of the ResAdapter authors' runner as a graph.
 ///

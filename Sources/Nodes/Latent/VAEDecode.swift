@@ -12,15 +12,17 @@ enum TileChoice: ParamValue, Equatable {
   case pixels(Int)
 
   static let kind = ParamKind.either([.choice(["auto", "off"]), .int])
+  private static let expected = "auto, off, or a tile's side in pixels from 64 to 16384"
 
   init(literal: Literal, paths: any PathResolving) throws {
     switch literal {
     case .string("auto"): self = .auto
     case .string("off"): self = .off
     case .int(let side) where (64...16_384).contains(side): self = .pixels(Int(side))
+    case .int(let side):
+      throw ValueMismatch(.outOfRange, expected: Self.expected, got: "\(side)")
     default:
-      throw ValueMismatch(
-        expected: "auto, off, or a tile's side in pixels from 64 to 16384", got: literal.summary)
+      throw ValueMismatch(literal, among: ["auto", "off"], expected: Self.expected)
     }
   }
 

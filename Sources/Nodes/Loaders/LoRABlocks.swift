@@ -33,7 +33,8 @@ struct LoRABlocks: ParamValue, Equatable {
       weights = try LoRABlockWeights(named: named)
     } catch {
       throw ValueMismatch(
-        expected: "names of blocks", got: literal.summary, hint: String(describing: error))
+        .notAChoice, expected: "names of blocks", got: literal.summary,
+        hint: String(describing: error))
     }
     self.literal = .list(named.sorted { $0.key < $1.key }.map { .string("\($0.key)=\($0.value)") })
   }
@@ -58,6 +59,7 @@ struct LoRABlocks: ParamValue, Equatable {
 
   private static func mismatch(_ literal: Literal) -> ValueMismatch {
     ValueMismatch(
-      expected: "a list of numbers, or of texts such as `up.1=0.5`", got: literal.summary)
+      .wrongType, expected: "a list of numbers, or of texts such as `up.1=0.5`",
+      got: literal.summary)
   }
 }

@@ -24,9 +24,12 @@ public struct ProvenanceRecord: Sendable {
     let files = graph.environment.files
     var digests: [String: JSONValue] = [:]
     for node in graph.nodes {
-      for param in node.schema.params where param.type == ParamKind.path.description {
-        guard case .literal(.string(let path), _)? = node.bindings[param.name] else { continue }
-        digests[path] = .string(try files.digest(try files.existing(path)))
+      for param in node.schema.params where param.kind == .path {
+        guard case .literal(.string(let path), let origin)? = node.bindings[param.name] else {
+          continue
+        }
+        let file = try files.seen(from: origin.folder).existing(path)
+        digests[path] = .string(try files.digest(file))
       }
     }
     let facts: JSONValue = [

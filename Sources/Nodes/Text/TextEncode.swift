@@ -18,7 +18,7 @@ struct TextEncode: NodeType {
   @Param(
     "What brackets and numbers in the prompt mean: nothing; (a), [a], (a:1.3) and BREAK as in "
       + "AUTOMATIC1111's web UI; (a) and (a:1.3) as in ComfyUI")
-  var weighting = WeightingChoice(.none)
+  var weighting = PromptWeighting.none
   @Output(
     "Conditioning: [1, 77 per chunk, D], for SDXL also [1, P]", family: .same(as: "text_encoder"))
   var conditioning: ConditioningValue
@@ -48,13 +48,13 @@ struct TextEncode: NodeType {
 
   mutating func run(_ context: NodeContext) throws {
     let encoder = try context.service(ModelStore.self).promptEncoder(textEncoder)
-    if weighting.value == .none, let rest = encoder.unread(prompt) {
+    if weighting == .none, let rest = encoder.unread(prompt) {
       context.warn("the prompt is too long; this part of it is not read: \(quoted(rest))")
     }
     // As in diffusers, an empty second prompt is none.
     let second = secondPrompt.flatMap { $0.isEmpty ? nil : $0 } ?? prompt
     let encoded = try encoder.encode(
-      prompt, second: second, clipSkip: clipSkip, weighting: weighting.value)
+      prompt, second: second, clipSkip: clipSkip, weighting: weighting)
     let (empty, missing) = (try encoder.empty(), encoder.missing)
     conditioning = ConditioningValue(
       prompt: encoded, empty: missing ?? empty, encodedEmpty: missing == nil ? nil : empty,
@@ -68,10 +68,4 @@ struct TextEncode: NodeType {
     let weights = sources.reduce(0) { $0 + $1.packedByteCount }
     return MemoryEstimate(workingBytes: weights + 32 << 20, outputBytes: 2 << 20)
   }
-}
-
-/// What brackets mean, by name.
-struct WeightingChoice: WordParam {
-  let value: PromptWeighting
-  init(_ value: PromptWeighting) { self.value = value }
 }

@@ -7,7 +7,6 @@ import TensorRuntime
 /// negative prompt is given; so a stored conditioning never asks for its text encoder again.
 struct ConditioningValue: PortValue {
   static let typeName = "Conditioning"
-  static let isStorable = true
 
   /// One prompt's encoding.
   struct Encoding: Sendable {

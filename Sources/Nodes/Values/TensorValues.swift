@@ -20,7 +20,6 @@ extension TensorValue {
   var byteCount: Int { content.byteCount }
 
   static var rank: Int { 4 }
-  static var isStorable: Bool { true }
 
   func encoded() throws -> [UInt8] { StoredTensors.encode([("value", tensor)]) }
 

@@ -112,7 +112,7 @@ private struct DemoModel {
     denoise.latent = LatentValue(content: .zeros([1, 4, demo.height / 8, demo.width / 8]))
     denoise.control = try controls(adapter)
     denoise.noise = nil
-    denoise.sampler = SamplerChoice(try #require(.init(rawValue: demo.sampler)))
+    denoise.sampler = try #require(.init(rawValue: demo.sampler))
     (denoise.steps, denoise.guidance) = (demo.steps, demo.guidance)
     denoise.seed = Seed(seed)
     try denoise.run(context)

@@ -48,7 +48,7 @@ import Testing
   @Test(arguments: [SamplerKind.euler, .dpmpp2M, .lcm])
   func otherSamplersKnowThatItPredictsVelocity(_ kind: SamplerKind) throws {
     let node = try model.denoise(width: 72, height: 88)
-    node.sampler = SamplerChoice(kind)
+    node.sampler = kind
     let expected = try model.expected("sampler.\(kind.rawValue)")
     expectClose(try model.latents(node), expected, within: tolerance, kind.rawValue)
   }
@@ -107,7 +107,7 @@ import Testing
 
   @Test func everySamplerTellsTheModelTheGuidance() throws {
     let node = try node(guidance: 8.5, steps: 5)
-    node.sampler = SamplerChoice(.ddim)
+    node.sampler = .ddim
     expectClose(try model.latents(node), try model.expected("ddim"), within: tolerance)
   }
 

@@ -113,7 +113,7 @@ import Testing
     load.path = adapters.path("lcm-lora")
     try load.run(model.context)
     let node = try model.denoise()
-    node.sampler = SamplerChoice(.lcm)
+    node.sampler = .lcm
     (node.guidance, node.steps) = (1, 4)
     let expected = try expected("lcm")
     expectClose(try model.latents(node) { $0.unet = load.adapted }, expected, within: tolerance)

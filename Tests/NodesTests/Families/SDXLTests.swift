@@ -138,8 +138,8 @@ import Testing
   ])
   func otherSamplersTakeTheCheckpointsSchedule(_ kind: SamplerKind) throws {
     let node = try model.denoise(width: 72, height: 88)
-    node.sampler = SamplerChoice(kind)
-    if kind == .dpmpp2M { node.schedule = ScheduleChoice(.karras) }
+    node.sampler = kind
+    if kind == .dpmpp2M { node.schedule = .karras }
     let expected = try model.expected("sampler.\(kind.rawValue)")
     expectClose(try model.latents(node), expected, within: tolerance, kind.rawValue)
   }

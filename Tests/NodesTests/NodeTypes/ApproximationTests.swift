@@ -18,7 +18,7 @@ import Testing
   private func denoised(_ change: (inout UNetDenoise) throws -> Void = { _ in }) throws -> Tensor {
     var node = try model.denoise(width: 96, height: 64, seed: 3)
     node.steps = 6
-    node.sampler = SamplerChoice(.ddim)
+    node.sampler = .ddim
     try change(&node)
     try node.run(model.context)
     return node.denoised.tensor
@@ -179,7 +179,7 @@ import Testing
     node.latent = LatentValue(content: .zeros([1, 4, 16, 16]))
     node.control = []
     node.noise = nil
-    node.sampler = SamplerChoice(.ddim)
+    node.sampler = .ddim
     node.steps = 12
     node.guidance = 5
     node.seed = 7

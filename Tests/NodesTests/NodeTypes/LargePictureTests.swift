@@ -50,7 +50,7 @@ import Testing
       { $0.resamplingSteps = 0 }, { $0.newP = 0.9 }, { $0.rrgScale = 0 }, { $0.rrgStop = 0.9 },
       { $0.cosineScale = 1 }, { $0.patch = 2 }, { $0.native = 96 }, { $0.seed = 1 },
       { $0.guidance = 3 }, { $0.steps = 5 }, { $0.eta = 0.5 }, { $0.guidanceRescale = 0.7 },
-      { $0.spacing = SpacingChoice(.trailing) }, { $0.rrgSchedule = PullScheduleChoice(.linear) },
+      { $0.spacing = .trailing }, { $0.rrgSchedule = .linear },
     ]
     for (index, change) in changes.enumerated() {
       #expect(try latents(change) != plain, "change \(index)")
@@ -98,10 +98,10 @@ import Testing
 
   @Test func whatMakesNoSenseIsFoundBeforeTheRun() throws {
     var node = try model.elastic(width: 128, height: 96)
-    node.sampler = SamplerChoice(.euler)
+    node.sampler = .euler
     #expect(model.validationErrors(node).map(\.port) == ["sampler"])
     node = try model.elastic(width: 128, height: 96)
-    node.schedule = ScheduleChoice(.karras)
+    node.schedule = .karras
     #expect(model.validationErrors(node).map(\.port) == ["sampler"])
     node = try model.elastic(width: 128, height: 96)
     node.patch = 9
@@ -147,7 +147,7 @@ import Testing
     func encode(_ prompt: String) throws -> ConditioningValue {
       var node = TextEncode()
       node.textEncoder = model.textEncoder
-      (node.prompt, node.weighting) = (prompt, WeightingChoice(weighting))
+      (node.prompt, node.weighting) = (prompt, weighting)
       try node.run(model.context)
       return node.conditioning
     }
@@ -175,7 +175,7 @@ import Testing
       var node = TextEncode()
       node.textEncoder = family.textEncoder
       (node.prompt, node.secondPrompt) = (prompt, second)
-      node.weighting = WeightingChoice(.comfy)
+      node.weighting = .comfy
       try node.run(family.context)
       return node.conditioning
     }
@@ -204,7 +204,7 @@ import Testing
     func encode(_ prompt: String, _ weighting: PromptWeighting) throws -> [Float] {
       var node = TextEncode()
       node.textEncoder = model.textEncoder
-      (node.prompt, node.weighting) = (prompt, WeightingChoice(weighting))
+      (node.prompt, node.weighting) = (prompt, weighting)
       try node.run(model.context)
       return node.conditioning.prompt.embeddings.floats()
     }

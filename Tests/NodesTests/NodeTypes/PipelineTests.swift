@@ -138,7 +138,7 @@ import Testing
     fast.unet = wide.adapted
     fast.path = TinyModel.path("lcm-lora")
     try fast.run(model.context)
-    denoise.sampler = SamplerChoice(.lcm)
+    denoise.sampler = .lcm
     denoise.guidance = 1
     denoise.steps = 4
     let expectedFast = try TinyModel.expected("lcm")
@@ -169,17 +169,17 @@ import Testing
   @Test func aStoppedRunGoesOnToTheSameBits() throws {
     let model = try TinyModel()
     var whole = try model.denoise(width: 64, height: 64, seed: 9)
-    whole.sampler = SamplerChoice(.dpmpp2MSDE)
+    whole.sampler = .dpmpp2MSDE
     try whole.run(model.context)
 
     var environment = model.environment
-    environment.checkpoints = MemoryCheckpoints()
+    environment.snapshots = MemorySnapshots()
     let token = environment.cancellation
     let stopping = NodeContext(nodeID: "node", environment: environment) { report in
       if case .progress(3, _) = report { token.cancel(.interrupt) }
     }
     var stopped = try model.denoise(width: 64, height: 64, seed: 9)
-    stopped.sampler = SamplerChoice(.dpmpp2MSDE)
+    stopped.sampler = .dpmpp2MSDE
     #expect(throws: RunCancelled.self) { try stopped.run(stopping) }
 
     environment.cancellation = CancellationToken()
@@ -228,8 +228,8 @@ import Testing
 
   @Test func aSamplerThatCannotDoTheScheduleIsNamed() throws {
     let node = try TinyModel().denoise(width: 64, height: 64, seed: 1)
-    node.sampler = SamplerChoice(.lcm)
-    node.schedule = ScheduleChoice(.karras)
+    node.sampler = .lcm
+    node.schedule = .karras
     #expect(try findings(node).errors.map(\.port) == ["sampler"])
   }
 

@@ -46,9 +46,9 @@ import Testing
   private func calls(_ kind: Kind, steps: Int) -> Int { kind == .elastic ? steps : steps + 1 }
 
   /// A context whose node has the same key each time, as equal nodes of two runs have.
-  private func context(_ store: any CheckpointStore, _ told: Told = Told()) -> NodeContext {
+  private func context(_ store: any SnapshotStore, _ told: Told = Told()) -> NodeContext {
     var environment = model.environment
-    environment.checkpoints = store
+    environment.snapshots = store
     return NodeContext(
       nodeID: "node", environment: environment, cacheKey: told.key,
       report: { report in
@@ -74,9 +74,9 @@ import Testing
   func aStoppedRunContinuesToTheSameBits(_ name: String) throws {
     let kind = try #require(Kind(rawValue: name))
     let whole = try latents(kind)
-    let store = StoppingCheckpoints(stopAfter: 2)
+    let store = StoppingSnapshots(stopAfter: 2)
     let first = Told()
-    #expect(throws: StoppingCheckpoints.Stop.self) { try latents(kind, context(store, first)) }
+    #expect(throws: StoppingSnapshots.Stop.self) { try latents(kind, context(store, first)) }
     let second = Told(key: first.key)
     #expect(try latents(kind, context(store, second)) == whole)
     // It went on, and did not start over.
@@ -89,16 +89,16 @@ import Testing
   func aStateOfNoUseIsLeft(_ name: String) throws {
     let kind = try #require(Kind(rawValue: name))
     let whole = try latents(kind, steps: 5)
-    let store = StoppingCheckpoints(stopAfter: 2)
+    let store = StoppingSnapshots(stopAfter: 2)
     let other = Told()
-    #expect(throws: StoppingCheckpoints.Stop.self) { try latents(kind, context(store, other)) }
+    #expect(throws: StoppingSnapshots.Stop.self) { try latents(kind, context(store, other)) }
     let told = Told(key: other.key)
     #expect(try latents(kind, steps: 5, context(store, told)) == whole)
     #expect(told.allWarnings.count == 1)
     let all = Array(0...calls(kind, steps: 5))
     #expect(told.allSteps.suffix(all.count) == all)
 
-    let damaged = MemoryCheckpoints()
+    let damaged = MemorySnapshots()
     damaged.save(Array("RGDS".utf8), for: other.key)
     let again = Told(key: other.key)
     #expect(try latents(kind, steps: 5, context(damaged, again)) == whole)
@@ -107,9 +107,9 @@ import Testing
 
   /// Only what is wrong with the state starts a run over.
   @Test func otherFaultsAreNotHidden() throws {
-    let store = StoppingCheckpoints(stopAfter: 1)
+    let store = StoppingSnapshots(stopAfter: 1)
     let told = Told()
-    #expect(throws: StoppingCheckpoints.Stop.self) { try latents(.unet, context(store, told)) }
+    #expect(throws: StoppingSnapshots.Stop.self) { try latents(.unet, context(store, told)) }
     var node = try model.denoise(width: 128, height: 96, seed: 3)
     node.steps = 4
     node.noise = NoiseValue(Tensor.zeros([1, 4, 2, 2]))
@@ -118,9 +118,9 @@ import Testing
 }
 
 /// Keeps states in memory, and stops the run after some.
-private final class StoppingCheckpoints: CheckpointStore {
+private final class StoppingSnapshots: SnapshotStore {
   struct Stop: Error {}
-  private let kept = MemoryCheckpoints()
+  private let kept = MemorySnapshots()
   private let remaining: Mutex<Int>
 
   init(stopAfter count: Int) { remaining = Mutex(count) }

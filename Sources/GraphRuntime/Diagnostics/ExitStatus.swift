@@ -18,9 +18,9 @@ public enum ExitStatus: Int32, Sendable, Codable, Hashable {
   case ioError = 74
   /// Worth trying again: memory budget, disk full.
   case temporary = 75
-  /// Interrupted by SIGINT, state saved.
+  /// Interrupted by SIGINT; the step under way was finished first, and outputs written before stay.
   case interrupted = 130
-  /// Interrupted by SIGTERM, state saved.
+  /// Interrupted by SIGTERM, in the same way.
   case terminated = 143
 }
 

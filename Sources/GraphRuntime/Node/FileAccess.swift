@@ -25,13 +25,25 @@ public struct FileAccess: PathResolving {
   ///
   /// - Parameter path: The path as written; relative ones are looked up in the search folders.
   /// - Returns: The path of the existing file or folder.
-  /// - Throws: `ValueMismatch` with `isMissingFile` when no such file exists.
+  /// - Throws: `ValueMismatch` of reason `missingFile` when no such file exists.
   public func existing(_ path: String) throws -> String {
     let candidates = path.hasPrefix("/") ? [path] : searchFolders.map { joinPath($0, path) }
     if let found = candidates.first(where: { FileStatus(path: $0) != nil }) { return found }
     throw ValueMismatch(
-      expected: "an existing file or folder", got: quoted(path),
-      hint: path.hasPrefix("/") ? nil : searchHint, isMissingFile: true)
+      .missingFile, expected: "an existing file or folder", got: quoted(path),
+      hint: path.hasPrefix("/") ? nil : searchHint)
+  }
+
+  /// The files as seen from the place where a path is written.
+  ///
+  /// - Parameter folder: The folder against which relative paths are resolved first; nil for the
+  ///   graph's own.
+  /// - Returns: The same files, with that folder before the others.
+  public func seen(from folder: String?) -> FileAccess {
+    guard let folder else { return self }
+    var files = self
+    files.searchFolders = [folder] + searchFolders.filter { $0 != folder }
+    return files
   }
 
   /// Makes the path of a file that is to be written.

@@ -11,7 +11,7 @@ public struct NodeContext: Sendable {
   /// Objects shared by nodes.
   public let services: Services
   /// Saved state of an earlier, unfinished run of an equal node.
-  public let checkpoint: NodeCheckpoint
+  public let snapshot: NodeSnapshot
   /// Stops the run when asked to.
   public let cancellation: CancellationToken
   private let report: @Sendable (Report) -> Void
@@ -41,7 +41,7 @@ public struct NodeContext: Sendable {
     numericMode = environment.numericMode
     files = environment.files
     services = environment.services
-    checkpoint = NodeCheckpoint(store: environment.checkpoints, key: cacheKey)
+    snapshot = NodeSnapshot(store: environment.snapshots, key: cacheKey)
     cancellation = environment.cancellation
     self.report = report
   }
@@ -72,39 +72,5 @@ public struct NodeContext: Sendable {
   /// - Throws: `MissingService` when there is none.
   public func service<Service: Sendable>(_ type: Service.Type) throws -> Service {
     try services.require(type)
-  }
-}
-
-/// What all nodes of a run share.
-public struct RunEnvironment: Sendable {
-  /// Paths and content digests.
-  public var files: FileAccess
-  /// Objects shared by nodes.
-  public var services: Services
-  /// Where unfinished nodes keep their state.
-  public var checkpoints: any CheckpointStore
-  /// Stops the run.
-  public var cancellation: CancellationToken
-  /// Names the arithmetic, such as `fp32`: part of every cache key.
-  public var numericMode: String
-
-  /// Collects what nodes share.
-  ///
-  /// - Parameters:
-  ///   - files: Paths and content digests.
-  ///   - services: Objects shared by nodes.
-  ///   - checkpoints: Where unfinished nodes keep their state.
-  ///   - cancellation: Stops the run.
-  ///   - numericMode: Names the arithmetic.
-  public init(
-    files: FileAccess = FileAccess(), services: Services = Services(),
-    checkpoints: any CheckpointStore = NoCheckpoints(),
-    cancellation: CancellationToken = CancellationToken(), numericMode: String = "fp32"
-  ) {
-    self.files = files
-    self.services = services
-    self.checkpoints = checkpoints
-    self.cancellation = cancellation
-    self.numericMode = numericMode
   }
 }

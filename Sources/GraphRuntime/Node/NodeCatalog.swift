@@ -1,7 +1,6 @@
 /// The node types a graph may use.
 public struct NodeCatalog: Sendable {
   private let types: [String: any NodeType.Type]
-  private let kinds: [String: [String: ParamKind]]
   /// The declarations, in the order given.
   public let schemas: [NodeSchema]
 
@@ -12,7 +11,6 @@ public struct NodeCatalog: Sendable {
   public init(_ types: [any NodeType.Type]) throws {
     var byName: [String: any NodeType.Type] = [:]
     var schemas: [NodeSchema] = []
-    var kinds: [String: [String: ParamKind]] = [:]
     for type in types {
       let instance = NodeInstance(type)
       if let problem = Self.problem(of: instance, taken: Set(byName.keys)) {
@@ -20,10 +18,8 @@ public struct NodeCatalog: Sendable {
       }
       byName[type.name] = type
       schemas.append(instance.schema)
-      for param in instance.params { kinds[type.name, default: [:]][param.name] = param.port.kind }
     }
     self.types = byName
-    self.kinds = kinds
     self.schemas = schemas
   }
 
@@ -41,9 +37,6 @@ public struct NodeCatalog: Sendable {
   /// - Parameter name: The name graphs use.
   /// - Returns: The declaration, nil when there is none of that name.
   public func schema(named name: String) -> NodeSchema? { schemas.first { $0.name == name } }
-
-  /// The kind of value that a parameter of a type takes.
-  func kind(ofParam param: String, type: String) -> ParamKind? { kinds[type]?[param] }
 
   /// Keys of a node that are not ports.
   static let controlKeys = ["type", "when", "foreach", "cache", "note"]

@@ -77,10 +77,8 @@ final class NodeInstance {
 
   private static func schema(_ param: Named<any AnyParam>) -> NodeSchema.ParamSchema {
     let port = param.port
-    var choices: [String]?
-    if case .choice(let words) = port.kind { choices = words }
     return .init(
-      name: param.name, type: port.kind.description, choices: choices, limits: port.limits,
+      name: param.name, kind: port.kind, limits: port.limits,
       isRequired: port.defaultLiteral == nil, defaultValue: port.defaultLiteral?.description,
       summary: port.summary)
   }

@@ -12,8 +12,6 @@ public protocol PortValue: PortElement {
   var sourcePath: String? { get }
   /// The memory the value holds, in bytes; recipes and scalars may leave it at 0.
   var byteCount: Int { get }
-  /// Whether `encoded()` and `init(encoded:)` work, so that a disk cache may keep the value.
-  static var isStorable: Bool { get }
   /// Encodes the value for a cache on disk.
   ///
   /// - Returns: The bytes from which `init(encoded:)` makes an equal value.
@@ -41,17 +39,9 @@ extension PortValue {
   public var sourcePath: String? { nil }
   /// No memory worth counting.
   public var byteCount: Int { 0 }
-  /// Not storable.
-  public static var isStorable: Bool { false }
-  /// Refuses.
-  ///
-  /// - Returns: Nothing; it always throws.
-  /// - Throws: `PortValueError.notStorable`.
+  /// Refuses, with `PortValueError.notStorable`.
   public func encoded() throws -> [UInt8] { throw PortValueError.notStorable(Self.typeName) }
-  /// Refuses.
-  ///
-  /// - Parameter bytes: Ignored.
-  /// - Throws: `PortValueError.notStorable`.
+  /// Refuses, with `PortValueError.notStorable`.
   public init(encoded bytes: [UInt8]) throws {
     throw PortValueError.notStorable(Self.typeName)
   }
@@ -113,9 +103,6 @@ extension PortValue {
   /// Nothing: the port must be connected.
   public static var unconnected: Self? { nil }
   /// Takes the one value.
-  ///
-  /// - Parameter values: The connected values.
-  /// - Returns: The value, nil when there is not exactly one of this type.
   public static func assemble(_ values: [any PortValue]) -> Self? {
     values.count == 1 ? values[0] as? Self : nil
   }
@@ -129,9 +116,6 @@ extension Optional: PortElement where Wrapped: PortValue {
   /// No value.
   public static var unconnected: Wrapped?? { .some(nil) }
   /// Takes the one value.
-  ///
-  /// - Parameter values: The connected values.
-  /// - Returns: The value, nil inside when there is none, nil outside when it does not fit.
   public static func assemble(_ values: [any PortValue]) -> Wrapped?? {
     if values.isEmpty { return .some(nil) }
     return Wrapped.assemble(values).map { .some($0) }
@@ -146,9 +130,6 @@ extension Array: PortElement where Element: PortValue {
   /// The empty list.
   public static var unconnected: [Element]? { [] }
   /// Takes all values.
-  ///
-  /// - Parameter values: The connected values.
-  /// - Returns: The values in order, nil when one is of another type.
   public static func assemble(_ values: [any PortValue]) -> [Element]? {
     let elements = values.compactMap { $0 as? Element }
     return elements.count == values.count ? elements : nil

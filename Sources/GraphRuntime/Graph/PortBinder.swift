@@ -42,7 +42,8 @@ struct PortBinder {
           let found = values.map { $0.fullTypeName }.joined(separator: ", ")
           throw Problem(
             port: input.name,
-            mismatch: ValueMismatch(expected: input.port.valueType.typeName, got: found),
+            mismatch: ValueMismatch(
+              .wrongType, expected: input.port.valueType.typeName, got: found),
             range: binding.range, param: nil)
         }
       } catch {
@@ -59,12 +60,13 @@ struct PortBinder {
           continue
         }
         do {
-          try param.port.bind(literal, paths: paths(for: origin))
+          try param.port.bind(literal, paths: files.seen(from: origin.folder))
         } catch {
           // A node's own parameter type may throw anything.
           let mismatch =
             error as? ValueMismatch
-            ?? ValueMismatch(expected: param.port.kind.description, got: String(describing: error))
+            ?? ValueMismatch(
+              .wrongType, expected: param.port.kind.description, got: String(describing: error))
           throw Problem(
             port: param.name, mismatch: mismatch, range: origin.range, param: origin.param)
         }
@@ -83,15 +85,6 @@ struct PortBinder {
     result.isComplete = false
   }
 
-  /// Files as seen from where a path was written.
-  private func paths(for origin: ValueOrigin) -> FileAccess {
-    var paths = files
-    if let folder = origin.folder {
-      paths.searchFolders = [folder] + files.searchFolders.filter { $0 != folder }
-    }
-    return paths
-  }
-
   private func inputValues(
     _ binding: PortBinding, port: Named<any AnyInput>
   ) throws -> [any PortValue]? {
@@ -108,11 +101,14 @@ struct PortBinder {
       guard let type = port.port.valueType as? any (PortValue & ParamValue).Type else { return [] }
       let literals: [Literal] = if case .list(let items) = literal { items } else { [literal] }
       do {
-        return try literals.map { try type.init(literal: $0, paths: paths(for: origin)) }
+        return try literals.map {
+          try type.init(literal: $0, paths: files.seen(from: origin.folder))
+        }
       } catch {
         let mismatch =
           error as? ValueMismatch
-          ?? ValueMismatch(expected: port.port.valueType.typeName, got: String(describing: error))
+          ?? ValueMismatch(
+            .wrongType, expected: port.port.valueType.typeName, got: String(describing: error))
         throw Problem(
           port: port.name, mismatch: mismatch, range: origin.range, param: origin.param)
       }
@@ -129,7 +125,7 @@ struct PortBinder {
       guard let scalar = found as? any ScalarPortValue else {
         throw Problem(
           port: port,
-          mismatch: ValueMismatch(expected: "a plain value", got: found.fullTypeName),
+          mismatch: ValueMismatch(.wrongType, expected: "a plain value", got: found.fullTypeName),
           range: range, param: nil)
       }
       // Paths that nodes make are relative to the current folder, not to the graph's.

@@ -50,12 +50,14 @@ public struct ValidatedGraph: Sendable {
     var nodes: [ResolvedNode]
     var outputs: [ResolvedOutput]
     var targets: [String]
+    /// Final outputs of light nodes, by node and port.
+    var values: [String: [String: any PortValue]]
+    /// Outputs of other nodes as validation foresaw them.
+    var predictions: [String: [String: any PortValue]]
+    var estimates: [String: MemoryEstimate]
   }
 
-  init(
-    _ parts: Parts, evaluator: StaticEvaluator, diagnostics: Diagnostics,
-    environment: RunEnvironment
-  ) {
+  init(_ parts: Parts, diagnostics: Diagnostics, environment: RunEnvironment) {
     name = parts.document.name
     file = parts.file
     description = parts.document.description
@@ -64,9 +66,9 @@ public struct ValidatedGraph: Sendable {
     outputs = parts.outputs
     targets = parts.targets
     document = parts.document
-    values = evaluator.values
-    predictions = evaluator.predictions
-    estimates = evaluator.estimates
+    values = parts.values
+    predictions = parts.predictions
+    estimates = parts.estimates
     self.diagnostics = diagnostics
     self.environment = environment
     nodesByID = Dictionary(

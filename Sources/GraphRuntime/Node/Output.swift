@@ -56,9 +56,12 @@ protocol AnyOutput: AnyObject {
   var family: FamilyRule { get }
   var valueType: any PortValue.Type { get }
   var current: (any PortValue)? { get }
+  /// Sets the value, if it is of the port's type.
+  func take(_ found: any PortValue)
 }
 
 extension Output: AnyOutput {
   var valueType: any PortValue.Type { Value.self }
   var current: (any PortValue)? { value }
+  func take(_ found: any PortValue) { value = found as? Value }
 }

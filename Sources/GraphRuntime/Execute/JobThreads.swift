@@ -36,7 +36,7 @@ final class Mailbox<Element>: @unchecked Sendable {
 /// Threads that do jobs in the order given.
 ///
 /// Nodes block, so they get threads of their own.
-final class WorkerPool: Sendable {
+final class JobThreads: Sendable {
   typealias Job = @Sendable () -> Void
   private let jobs = Mailbox<Job>()
 

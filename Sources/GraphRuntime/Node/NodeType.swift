@@ -68,7 +68,7 @@ public protocol NodeType: SendableMetatype {
   ///
   /// A node that reads only some files of a folder lists them here; the rest of the folder then
   /// does not matter. Paths stay out of the key: name the files' roles and digests. Any port may be
-  /// unknown here: read `$path.known`.
+  /// unknown here: read `$path.known`. The outputs of a light node that has run are set: `$unet.set`.
   ///
   /// - Parameter files: Gives digests of file contents.
   /// - Returns: One text per content; nil for the digests of all `InputPath` parameters.
@@ -76,8 +76,8 @@ public protocol NodeType: SendableMetatype {
   func contentDigests(_ files: FileAccess) throws -> [String]?
   /// Computes every output.
   ///
-  /// - Parameter context: Progress, cancellation, checkpoints, files and services.
-  /// - Throws: `CancellationError` from `checkCancellation`, `NodeError`, or any error.
+  /// - Parameter context: Progress, cancellation, snapshots, files and services.
+  /// - Throws: `RunCancelled` from `checkCancellation`, `NodeError`, or any error.
   mutating func run(_ context: NodeContext) throws
 }
 
@@ -91,19 +91,9 @@ extension NodeType {
   /// Pure.
   public static var isPure: Bool { true }
   /// Checks nothing.
-  ///
-  /// - Parameter context: Unused.
-  /// - Throws: Nothing.
   public mutating func validate(_ context: ValidationContext) throws {}
   /// Gives no estimate.
-  ///
-  /// - Parameter context: Unused.
-  /// - Returns: Nil.
   public func estimateMemory(_ context: ValidationContext) -> MemoryEstimate? { nil }
   /// Leaves it to the engine to digest the `InputPath` parameters.
-  ///
-  /// - Parameter files: Unused.
-  /// - Returns: Nil.
-  /// - Throws: Nothing.
   public func contentDigests(_ files: FileAccess) throws -> [String]? { nil }
 }

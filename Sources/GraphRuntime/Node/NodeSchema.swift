@@ -1,5 +1,5 @@
 /// The declaration of a node type as data: what documentation, the JSON Schema and tools read.
-public struct NodeSchema: Sendable, Hashable, Codable {
+public struct NodeSchema: Sendable, Hashable, Encodable {
   /// The name graphs use in `type:`.
   public var name: String
   /// Part of the cache key.
@@ -18,7 +18,7 @@ public struct NodeSchema: Sendable, Hashable, Codable {
   public var outputs: [OutputSchema]
 
   /// An input port.
-  public struct InputSchema: Sendable, Hashable, Codable {
+  public struct InputSchema: Sendable, Hashable, Encodable {
     /// The port's name.
     public var name: String
     /// The port type's name.
@@ -36,13 +36,11 @@ public struct NodeSchema: Sendable, Hashable, Codable {
   }
 
   /// A parameter.
-  public struct ParamSchema: Sendable, Hashable, Codable {
+  public struct ParamSchema: Sendable, Hashable {
     /// The parameter's name.
     public var name: String
-    /// The kind of value, in words.
-    public var type: String
-    /// The words it takes, if it is a choice.
-    public var choices: [String]?
+    /// The kind of value.
+    public var kind: ParamKind
     /// The range of a number.
     public var limits: ParamLimits
     /// Whether it must be given.
@@ -54,7 +52,7 @@ public struct NodeSchema: Sendable, Hashable, Codable {
   }
 
   /// An output port.
-  public struct OutputSchema: Sendable, Hashable, Codable {
+  public struct OutputSchema: Sendable, Hashable, Encodable {
     /// The port's name.
     public var name: String
     /// The port type's name.
@@ -67,6 +65,30 @@ public struct NodeSchema: Sendable, Hashable, Codable {
 
   /// All names that a node of this type may have in a graph, parameters and inputs.
   public var portNames: [String] { inputs.map(\.name) + params.map(\.name) }
+}
+
+extension NodeSchema.ParamSchema: Encodable {
+  private enum Keys: String, CodingKey {
+    case name
+    case type
+    case choices
+    case limits
+    case isRequired
+    case defaultValue
+    case summary
+  }
+
+  /// Writes the kind in words under `type`, and the words of a choice under `choices`.
+  public func encode(to encoder: any Encoder) throws {
+    var object = encoder.container(keyedBy: Keys.self)
+    try object.encode(name, forKey: .name)
+    try object.encode(kind.description, forKey: .type)
+    if case .choice(let words) = kind { try object.encode(words, forKey: .choices) }
+    try object.encode(limits, forKey: .limits)
+    try object.encode(isRequired, forKey: .isRequired)
+    try object.encodeIfPresent(defaultValue, forKey: .defaultValue)
+    try object.encode(summary, forKey: .summary)
+  }
 }
 
 extension FamilyRule {
@@ -124,12 +146,12 @@ extension NodeSchema.InputSchema {
 extension NodeSchema.ParamSchema {
   /// The kind with range and default: `int, 1 to 1000 (25)`.
   var typeText: String {
-    var text = type
+    var text = kind.description
     if let range = limits.description { text += ", \(range)" }
     guard let defaultValue else { return text + ", required" }
     if defaultValue == "null" { return text + "?" }
     // A word of a choice needs no quotes; a text does, if only to show an empty one.
-    let isWord = type != ParamKind.string.description && defaultValue.hasPrefix("\"")
+    let isWord = kind != .string && defaultValue.hasPrefix("\"")
     return text + " (\(isWord ? String(defaultValue.dropFirst().dropLast()) : defaultValue))"
   }
 }

@@ -1,0 +1,17 @@
+import Synchronization
+
+/// Remembers what the nodes of a graph were like in its last run, to say why one runs again.
+public final class RunHistory: Sendable {
+  private let records = Mutex<[String: KeyRecord]>([:])
+
+  /// Makes an empty history.
+  public init() {}
+
+  func record(graph: String, node: String) -> KeyRecord? {
+    records.withLock { $0[graph + "\u{0}" + node] }
+  }
+
+  func remember(_ record: KeyRecord, graph: String, node: String) {
+    records.withLock { $0[graph + "\u{0}" + node] = record }
+  }
+}

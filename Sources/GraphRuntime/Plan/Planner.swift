@@ -1,0 +1,90 @@
+/// Decides which nodes of a graph have to run: `plan` prints it, `run` does it.
+public struct Planner: Sendable {
+  private let cache: (any ResultCache)?
+  private let history: RunHistory?
+  private let memoryBudget: Int?
+  private let digestsFiles: Bool?
+
+  /// Prepares to plan.
+  ///
+  /// - Parameters:
+  ///   - cache: Where results may be found; nil plans to run everything.
+  ///   - history: The last runs, to say what changed.
+  ///   - memoryBudget: The bytes that the nodes may need at once; nil for no limit.
+  ///   - digestsFiles: Whether keys hold the contents of files, so that they mean the same in another
+  ///     process; reading a large model takes seconds. If not, keys hold what the file system says of
+  ///     the files. Nil to digest when there is a cache, a history or a store of snapshots.
+  public init(
+    cache: (any ResultCache)? = nil, history: RunHistory? = nil, memoryBudget: Int? = nil,
+    digestsFiles: Bool? = nil
+  ) {
+    self.cache = cache
+    self.history = history
+    self.memoryBudget = memoryBudget
+    self.digestsFiles = digestsFiles
+  }
+
+  /// Plans a run.
+  ///
+  /// - Parameter graph: A valid graph.
+  /// - Returns: The plan, with the results that the cache has.
+  /// - Throws: `MemoryBudgetExceeded`; `NodeFailure` when a file named by a node cannot be read.
+  public func plan(_ graph: ValidatedGraph) throws -> Plan {
+    let roots = graph.outputs.map(\.node) + graph.targets
+    let needed = reachable(from: roots, in: graph)
+    let keys = try keys(of: needed, in: graph)
+    var wanted = Set(roots)
+    var steps: [Plan.Step] = []
+    for node in graph.nodes.reversed() where wanted.contains(node.id) {
+      guard let key = keys.keys[node.id] else { continue }
+      let action = action(node, key, keys, graph)
+      switch action {
+      case .run: wanted.formUnion(node.dependencies)
+      case .same(let other): wanted.insert(other)
+      case .evaluated, .hit: break
+      }
+      steps.append(
+        Plan.Step(node: node, key: key, action: action, estimate: graph.estimates[node.id]))
+    }
+    steps.reverse()
+    return Plan(
+      graph: graph, steps: steps, peakBytes: try PeakMemory(steps).bytes(within: memoryBudget),
+      records: keys.records.filter { wanted.contains($0.key) })
+  }
+
+  private func keys(of needed: Set<String>, in graph: ValidatedGraph) throws -> KeyBuilder {
+    let isKept = cache != nil || history != nil || graph.environment.snapshots != nil
+    var keys = KeyBuilder(graph, digestsFiles: digestsFiles ?? isKept)
+    for node in graph.nodes where needed.contains(node.id) {
+      do {
+        try keys.add(node)
+      } catch {
+        throw NodeFailure(error, node: node, graph: graph)
+      }
+    }
+    return keys
+  }
+
+  private func reachable(from roots: [String], in graph: ValidatedGraph) -> Set<String> {
+    var found: Set<String> = []
+    var queue = roots
+    while let id = queue.popLast() {
+      if found.insert(id).inserted { queue += graph.node(id)?.dependencies ?? [] }
+    }
+    return found
+  }
+
+  private func action(
+    _ node: ResolvedNode, _ key: CacheKey, _ keys: KeyBuilder, _ graph: ValidatedGraph
+  ) -> Plan.Action {
+    if graph.isEvaluated(node.id) { return .evaluated }
+    if !node.type.isPure || !node.isCached { return .run(.neverCached) }
+    if let found = cache?.find(key), Set(found.outputs.keys) == Set(node.schema.outputs.map(\.name))
+    {
+      return .hit(found)
+    }
+    if let first = keys.firstNodes[key], first != node.id { return .same(as: first) }
+    let last = history?.record(graph: graph.name, node: node.id)
+    return .run(keys.records[node.id]?.reason(since: last) ?? .notCached)
+  }
+}
