@@ -35,57 +35,70 @@ let package = Package(
     .systemLibrary(
       name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg62-turbo-dev"])]),
 
+    .target(name: "ResgraphFiles", dependencies: [crypto], path: "Sources/Files"),
     .target(name: "CKernels", cSettings: kernelSettings),
     .target(name: "CImageIO", dependencies: ["CPNG", "CJPEG"]),
-    .target(name: "TensorRuntime", dependencies: ["CKernels", "COpenBLAS"]),
+    .target(name: "TensorRuntime", dependencies: ["ResgraphFiles", "CKernels", "COpenBLAS"]),
     .target(
-      name: "ResgraphPictures", dependencies: ["TensorRuntime", "CImageIO"],
+      name: "ResgraphPictures", dependencies: ["ResgraphFiles", "TensorRuntime", "CImageIO"],
       path: "Sources/Pictures"),
     .target(
-      name: "ResgraphWeights", dependencies: ["TensorRuntime", "COpenBLAS", crypto],
+      name: "ResgraphWeights", dependencies: ["ResgraphFiles", "TensorRuntime"],
       path: "Sources/Weights"),
     .target(name: "CVocabulary"),
     .target(
       name: "DiffusionModels",
-      dependencies: ["TensorRuntime", "ResgraphWeights", "ResgraphPictures", "CVocabulary"]),
-    .target(name: "GraphRuntime", dependencies: ["CYAML", crypto]),
+      dependencies: [
+        "ResgraphFiles", "TensorRuntime", "ResgraphWeights", "ResgraphPictures", "CVocabulary",
+      ]),
+    .target(name: "GraphRuntime", dependencies: ["ResgraphFiles", "CYAML", crypto]),
     .target(
       name: "Resgraph",
       dependencies: [
-        "GraphRuntime", "TensorRuntime", "ResgraphWeights", "ResgraphPictures", "DiffusionModels",
+        "ResgraphFiles", "GraphRuntime", "TensorRuntime", "ResgraphWeights", "ResgraphPictures",
+        "DiffusionModels",
       ],
       path: "Sources/Nodes"),
     .executableTarget(
-      name: "ResgraphCommand", dependencies: ["GraphRuntime", "Resgraph", argumentParser],
+      name: "ResgraphCommand",
+      dependencies: ["ResgraphFiles", "GraphRuntime", "Resgraph", argumentParser],
       path: "Sources/resgraph"),
     .executableTarget(
       name: "ResgraphBench",
-      dependencies: ["TensorRuntime", "ResgraphWeights", "DiffusionModels", argumentParser],
+      dependencies: [
+        "ResgraphFiles", "TensorRuntime", "ResgraphWeights", "DiffusionModels", argumentParser,
+      ],
       path: "Sources/resgraph-bench"),
 
     .target(
-      name: "TestSupport", dependencies: ["TensorRuntime", "ResgraphWeights"],
+      name: "TestSupport", dependencies: ["ResgraphFiles", "TensorRuntime", "ResgraphWeights"],
       path: "Tests/TestSupport"),
+    .testTarget(name: "FilesTests", dependencies: ["ResgraphFiles", crypto]),
     .testTarget(
-      name: "TensorRuntimeTests", dependencies: ["TensorRuntime", "CKernels"],
+      name: "TensorRuntimeTests", dependencies: ["ResgraphFiles", "TensorRuntime", "CKernels"],
       exclude: ["Fixtures"]),
     .testTarget(
-      name: "WeightsTests", dependencies: ["ResgraphWeights", "TestSupport"], exclude: ["Fixtures"]),
-    .testTarget(name: "DiffusionModelsTests", dependencies: ["DiffusionModels", "TestSupport"]),
+      name: "WeightsTests", dependencies: ["ResgraphFiles", "ResgraphWeights", "TestSupport"],
+      exclude: ["Fixtures"]),
     .testTarget(
-      name: "GraphRuntimeTests", dependencies: ["GraphRuntime"], exclude: ["Snapshots"]),
+      name: "DiffusionModelsTests",
+      dependencies: ["ResgraphFiles", "DiffusionModels", "TestSupport"]),
+    .testTarget(
+      name: "GraphRuntimeTests", dependencies: ["ResgraphFiles", "GraphRuntime"],
+      exclude: ["Snapshots"]),
     .testTarget(
       name: "NodesTests",
       dependencies: [
-        "Resgraph", "GraphRuntime", "DiffusionModels", "ResgraphWeights", "ResgraphPictures",
-        "TensorRuntime", "TestSupport",
+        "ResgraphFiles", "Resgraph", "GraphRuntime", "DiffusionModels", "ResgraphWeights",
+        "ResgraphPictures", "TensorRuntime", "TestSupport",
       ],
       exclude: ["Goldens"]),
     .testTarget(
-      name: "GoldenTests", dependencies: ["DiffusionModels", "TestSupport"],
+      name: "GoldenTests", dependencies: ["ResgraphFiles", "DiffusionModels", "TestSupport"],
       exclude: ["Goldens"]),
     .testTarget(
-      name: "CommandTests", dependencies: ["ResgraphCommand", "ResgraphBench", "TestSupport"]),
+      name: "CommandTests",
+      dependencies: ["ResgraphFiles", "ResgraphCommand", "ResgraphBench", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -25,9 +25,7 @@ public struct Engine: Sendable {
     catalog = try NodeCatalog.standard()
     // Activations, latents and the program itself need their share.
     models = ModelStore(budgetBytes: (memoryBytes ?? MachineMemory.current.usable) / 10 * 7)
-    let memory = CacheFolder.path.map { DigestMemory(path: "\($0)/file-digests.txt") }
-    var environment = RunEnvironment(
-      files: FileAccess(digester: FileDigester(memory: memory)), cancellation: cancellation)
+    var environment = RunEnvironment(files: FileAccess(), cancellation: cancellation)
     environment.services.add(models)
     self.environment = environment
   }

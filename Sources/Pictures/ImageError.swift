@@ -6,8 +6,6 @@ package enum ImageError: Error, Equatable {
   case damaged(path: String, reason: String)
   /// More pixels than this engine opens, or than a file of that length can hold.
   case tooLarge(path: String, width: Int, height: Int)
-  /// The file could not be read or written.
-  case fileAccess(path: String, reason: String)
   /// libpng could not make the file.
   case encoding(reason: String)
 }
@@ -23,8 +21,6 @@ extension ImageError: CustomStringConvertible {
       "\(path) cannot be read as a picture: \(reason)"
     case .tooLarge(let path, let width, let height):
       "\(path) says it is \(width)x\(height) pixels, which is too large or more than the file can hold"
-    case .fileAccess(let path, let reason):
-      "\(path): \(reason)"
     case .encoding(let reason):
       "the picture cannot be written as PNG: \(reason)"
     }

@@ -1,5 +1,5 @@
 import CImageIO
-import Foundation
+import ResgraphFiles
 
 /// Reading PNG and JPEG files, told apart by their content.
 package enum ImageFile {
@@ -95,33 +95,8 @@ package enum ImageFile {
     return data.isEmpty ? "empty" : nil
   }
 
-  /// Whether a path names a file that ends, not a folder, a pipe or a device.
-  ///
-  /// - Parameter path: The path.
-  /// - Returns: False also when there is nothing.
-  package static func isRegular(path: String) -> Bool {
-    let attributes = try? FileManager.default.attributesOfItem(
-      atPath: URL(filePath: path).resolvingSymlinksInPath().path(percentEncoded: false))
-    return attributes?[.type] as? FileAttributeType == .typeRegular
-  }
-
   private static func contents(path: String) throws -> [UInt8] {
-    guard isRegular(path: path) else {
-      throw ImageError.fileAccess(path: path, reason: "not a regular file")
-    }
-    do {
-      let handle = try FileHandle(forReadingFrom: URL(filePath: path))
-      defer { try? handle.close() }
-      guard try handle.seekToEnd() <= maximumFileBytes else {
-        throw ImageError.fileAccess(path: path, reason: "the file is longer than 1 GiB")
-      }
-      try handle.seek(toOffset: 0)
-      return [UInt8](try handle.readToEnd() ?? Data())
-    } catch let error as ImageError {
-      throw error
-    } catch {
-      throw ImageError.fileAccess(path: path, reason: "the file cannot be read")
-    }
+    try FileReader.bytes(path, limit: maximumFileBytes)
   }
 
   /// Runs a C decoder, and throws its message when it reports one.

@@ -1,17 +1,21 @@
+public import ResgraphFiles
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
 /// What can go wrong while weights are read, matched or written; every case says where.
 public enum WeightError: Error, Sendable, Equatable {
-  /// No file or folder at `path`.
-  case fileMissing(path: String)
+  /// A file is missing, cannot be read or written, is no regular file, or changed while it was open.
+  case file(FileError)
   /// The folder `path` lacks a file that it must have.
   case partMissing(path: String, reason: String)
-  /// The system refused to read `path`.
-  case fileUnreadable(path: String, reason: String)
-  /// `path` is a folder, device, pipe or socket where a file is needed.
-  case notARegularFile(path: String)
   /// `path` holds the small text of a Git LFS pointer in place of the weights.
   case lfsPointer(path: String)
-  /// `path` was replaced, truncated or written to while it was open.
-  case fileChanged(path: String)
   /// `path` breaks a rule of its format.
   case malformed(path: String, format: String, reason: String)
   /// `path` is in a format, or a form of one, that is not read.
@@ -35,21 +39,16 @@ public enum WeightError: Error, Sendable, Equatable {
   case adapterKeysUnknown(adapter: String, keys: [String], target: String)
   /// An adapter of a kind that is not supported.
   case unsupportedAdapter(adapter: String, reason: String)
-  /// Writing `path` failed; nothing was left behind.
-  case writeFailed(path: String, reason: String)
 }
 
 extension WeightError: CustomStringConvertible {
   /// One sentence for people, naming the file, what was expected and what was found.
   public var description: String {
     switch self {
-    case .fileMissing(let path): return "\(path): no such file or folder"
+    case .file(let error): return "\(error.path): \(error.explanation)"
     case .partMissing(let path, let reason): return "\(path): \(reason)"
-    case .fileUnreadable(let path, let reason): return "\(path): cannot be read: \(reason)"
-    case .notARegularFile(let path): return "\(path): is not a regular file"
     case .lfsPointer(let path):
       return "\(path): is a Git LFS pointer, not the weights; run 'git lfs pull' in its repository"
-    case .fileChanged(let path): return "\(path): changed while it was open"
     case .malformed(let path, let format, let reason):
       return "\(path): not a valid \(format) file: \(reason)"
     case .unsupportedFormat(let path, let reason): return "\(path): \(reason)"
@@ -63,7 +62,6 @@ extension WeightError: CustomStringConvertible {
       return "\(source): tensor '\(key)': \(reason)"
     case .unusedTensors(let source, let keys):
       return "\(source): \(countText(keys.count, "tensor")) not used by the model: \(listed(keys))"
-    case .writeFailed(let path, let reason): return "\(path): cannot be written: \(reason)"
     default: return adapterDescription
     }
   }
@@ -86,10 +84,16 @@ extension WeightError: CustomStringConvertible {
 }
 
 extension WeightError {
+  /// There is no file or folder at `path`.
+  static func fileMissing(path: String) -> WeightError {
+    .file(FileError("open", path, code: ENOENT))
+  }
+
   /// Whether a file is absent, rather than there and wrong.
   public var isMissingFile: Bool {
     switch self {
-    case .fileMissing, .partMissing: true
+    case .file(let error): error.isMissingFile
+    case .partMissing: true
     default: false
     }
   }

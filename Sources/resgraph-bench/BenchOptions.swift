@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import ResgraphFiles
 import TensorRuntime
 
 /// What every benchmark can be told.
@@ -32,9 +33,7 @@ func prepareRuntime(threads: Int?) {
 
 /// Runs work and returns the wall-clock seconds of it.
 func seconds(_ body: () throws -> Void) rethrows -> Double {
-  let clock = ContinuousClock()
-  let elapsed = try clock.measure(body).components
-  return Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18
+  try ContinuousClock().measure(body).inSeconds
 }
 
 /// The middle of some times.

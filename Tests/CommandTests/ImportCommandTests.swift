@@ -1,4 +1,5 @@
 import Foundation
+import ResgraphFiles
 import Testing
 
 /// `resgraph import`, from a configuration to a picture.

@@ -3,7 +3,7 @@ import Foundation
 import Synchronization
 import Testing
 
-@testable import GraphRuntime
+@testable import ResgraphFiles
 
 /// Digests of large files that outlive a process, and when they count.
 @Suite("Digest memory") struct DigestMemoryTests {

@@ -1,5 +1,6 @@
 import Foundation
 import GraphRuntime
+import ResgraphFiles
 import Testing
 
 @Suite("Files")
@@ -57,8 +58,9 @@ struct FileTests {
 
   @Test func whatCouldNotBeWrittenIsFoundWithoutWriting() throws {
     let folder = try TestFolder()
-    try AtomicFile.check(folder.path + "/a/b.png")
-    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path + "/a").isEmpty)
+    try AtomicFile.check(folder.path + "/a/b/c.png")
+    #expect(!FileManager.default.fileExists(atPath: folder.path + "/a"), "made for the check alone")
+    try AtomicFile.makeFolder(folder.path + "/a")
     try folder.write("b.png", "x")
     try AtomicFile.check(folder.path + "/b.png")
     #expect(try TestFiles.read(folder.path + "/b.png") == "x")

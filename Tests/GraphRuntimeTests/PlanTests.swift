@@ -1,3 +1,4 @@
+import ResgraphFiles
 import Testing
 
 @testable import GraphRuntime

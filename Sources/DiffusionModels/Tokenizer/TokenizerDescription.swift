@@ -1,3 +1,4 @@
+import ResgraphFiles
 import ResgraphWeights
 
 /// Everything that a tokenizer's files say.
@@ -212,7 +213,7 @@ private struct TokenizerFolder {
   /// Looks at the ends of the files that the vocabulary is in: an object that is begun must be closed.
   func checkVocabulary() throws {
     func check(_ name: String, isObject: Bool) throws -> Bool {
-      guard let ends = try readEnds(file(name)) else { return false }
+      guard let ends = try ends(name) else { return false }
       guard let first = ends.first(where: { !isSpace($0) }) else {
         throw malformed(name, "is empty")
       }
@@ -231,20 +232,41 @@ private struct TokenizerFolder {
 
   private func isSpace(_ byte: UInt8) -> Bool { [0x20, 0x0A, 0x0D, 0x09].contains(byte) }
 
-  private func file(_ name: String) -> String {
-    path.hasSuffix("/") ? path + name : path + "/" + name
+  private func file(_ name: String) -> String { joinPath(path, name) }
+
+  /// Opens a file of the folder and reads of it; nil when there is none of that name.
+  private func bytes(
+    _ name: String, _ read: (OpenFile) throws(FileError) -> [UInt8]
+  ) throws -> [UInt8]? {
+    do throws(FileError) {
+      return try read(OpenFile(file(name)))
+    } catch  where error.isMissingFile {
+      return nil
+    } catch {
+      throw malformed(name, error.explanation)
+    }
+  }
+
+  /// The first and the last bytes of a file, nil when there is none of that name.
+  private func ends(_ name: String, count: Int = 4_096) throws -> [UInt8]? {
+    try bytes(name) { file throws(FileError) in
+      let first = try file.bytes(at: 0, count: count)
+      let rest = max(first.count, Int(file.status.size) - count)
+      return first + (try file.bytes(at: rest, count: count))
+    }
   }
 
   func json(_ name: String) throws -> JSONValue? {
     do throws(WeightError) {
       return try JSONValue.read(path: file(name))
-    } catch .fileMissing {
+    } catch  where error.isMissingFile {
       return nil
     }
   }
 
   private func optionalText(_ name: String) throws -> String? {
-    guard let bytes = try readWholeFile(file(name), limit: 64 << 20) else { return nil }
+    let bytes = try bytes(name) { file throws(FileError) in try file.bytes(limit: 64 << 20) }
+    guard let bytes else { return nil }
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw malformed(name, "not UTF-8 text")
     }

@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// A YAML or JSON file that is no graph: other programs' configurations.
 public struct ConfigFile: Sendable {
   /// The document's root.
@@ -10,7 +12,7 @@ public struct ConfigFile: Sendable {
   /// - Parameter path: The file.
   /// - Throws: `FileError` when it cannot be read, `Diagnostics` when it is not YAML or JSON.
   public init(path: String) throws {
-    let bytes = try FileReader.bytes(path, limit: YAMLLimits().byteCount)
+    let bytes = try FileReader.bytes(path, limit: YAMLLimits().byteCount, rule: .regularOrPipe)
     let text = DocumentText.read(bytes, file: path)
     guard let root = text.root, !text.found.contains(where: { $0.severity == .error }) else {
       throw Diagnostics(text.found, sources: [text.source])

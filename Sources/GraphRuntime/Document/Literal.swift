@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// A plain value as a graph file writes it: what parameters are made from and what cache keys hash.
 public enum Literal: Sendable, Hashable {
   /// The YAML null.
@@ -51,26 +53,4 @@ extension Literal: CustomStringConvertible {
     if value.isInfinite { return value < 0 ? "-.inf" : ".inf" }
     return String(value)
   }
-}
-
-/// Quotes a text the way JSON does, so that it can stand in a message or a JSON file.
-///
-/// - Parameter text: Any text.
-/// - Returns: The text in double quotes, with quotes, backslashes and control characters escaped.
-public func quoted(_ text: String) -> String {
-  var result = "\""
-  for scalar in text.unicodeScalars {
-    switch scalar {
-    case "\"": result += "\\\""
-    case "\\": result += "\\\\"
-    case "\n": result += "\\n"
-    case "\r": result += "\\r"
-    case "\t": result += "\\t"
-    case _ where scalar.value < 0x20 || scalar.value == 0x7F:
-      let digits = String(scalar.value, radix: 16)
-      result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-    default: result.unicodeScalars.append(scalar)
-    }
-  }
-  return result + "\""
 }

@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// Reads one YAML document into a tree of located nodes, under limits.
 ///
 /// Takes YAML 1.2's core schema. Duplicate keys, tags of one's own, merge keys, tabs and further

@@ -1,3 +1,4 @@
+import ResgraphFiles
 import Synchronization
 
 /// What a finished run leaves.
@@ -61,7 +62,7 @@ public struct Executor: Sendable {
       plan, cache: cache, history: history, sink: sink,
       cancellation: cancellation ?? plan.graph.environment.cancellation, send: send)
     let result = Result { try state.run() }
-    let seconds = (ContinuousClock.now - start).seconds
+    let seconds = (ContinuousClock.now - start).inSeconds
     switch result {
     case .success(var summary):
       summary.seconds = seconds
@@ -72,13 +73,5 @@ public struct Executor: Sendable {
       send(.runEnd(status: status, seconds: seconds, error: String(describing: error)))
       throw error
     }
-  }
-}
-
-extension Duration {
-  /// The duration in seconds.
-  var seconds: Double {
-    let (seconds, attoseconds) = components
-    return Double(seconds) + Double(attoseconds) * 1e-18
   }
 }

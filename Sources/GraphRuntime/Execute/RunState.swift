@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// The state of one run, owned by the thread that runs it.
 struct RunState {
   /// What becomes of a node.
@@ -172,7 +174,7 @@ struct RunState {
       let clock = ContinuousClock.now
       var hitSource: String?
       let result = Result { try job.run(hitSource: &hitSource) }
-      let seconds = (ContinuousClock.now - clock).seconds
+      let seconds = (ContinuousClock.now - clock).inSeconds
       mailbox.put(.node(index: index, result, seconds: seconds, hitSource: hitSource))
     }
   }

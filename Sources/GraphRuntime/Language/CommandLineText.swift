@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// The arguments that carry values, as a text that errors can point into: one line each.
 struct CommandLineText {
   static let name = "<command line>"

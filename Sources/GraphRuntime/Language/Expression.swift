@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// What a graph file may write as a value: a literal, a reference, a text with holes, a list.
 public struct Expression: Sendable {
   /// The forms of a value.

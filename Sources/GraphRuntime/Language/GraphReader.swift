@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// Turns a YAML tree into a graph document: checks keys, types and names.
 struct GraphReader {
   private(set) var collector = DiagnosticCollector()

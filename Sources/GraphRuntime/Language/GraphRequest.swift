@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// What a user asks for: a graph file, values for its parameters, and where to look for files.
 public struct GraphRequest: Sendable {
   /// The graph file's path; also its name in messages.
@@ -45,17 +47,8 @@ public struct GraphRequest: Sendable {
 
   /// The graph's name when the file gives none.
   var defaultName: String {
-    let file = path.split(separator: "/").last.map(String.init) ?? "graph"
+    let file = fileName(of: path)
     guard let dot = file.lastIndex(of: "."), dot > file.startIndex else { return file }
     return String(file[..<dot])
   }
-}
-
-/// The folder part of a path.
-///
-/// - Parameter path: Any path.
-/// - Returns: The folder, `.` when the path has none.
-func folderName(of path: String) -> String {
-  guard let slash = path.lastIndex(of: "/") else { return "." }
-  return slash == path.startIndex ? "/" : String(path[..<slash])
 }

@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// The file name pattern of an output: `poster-{seed}-{index:04}`.
 ///
 /// `{name}` is a parameter's value, `{index}` the number of the picture in its batch. Braces are

@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// Reads the declaration of one parameter of a graph.
 struct ParamDeclarationReader {
   var collector: DiagnosticCollector

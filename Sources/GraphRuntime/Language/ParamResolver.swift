@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// Finds the value of every parameter: from the command line, parameter files, or the default.
 struct ParamResolver {
   private(set) var collector = DiagnosticCollector()
@@ -128,9 +130,9 @@ struct ParamResolver {
 
   private mutating func readBytes(_ path: String, at range: SourceRange) -> [UInt8]? {
     do {
-      return try FileReader.bytes(path, limit: YAMLLimits().byteCount)
+      return try FileReader.bytes(path, limit: YAMLLimits().byteCount, rule: .regularOrPipe)
     } catch {
-      let status = (error as? FileError)?.exitStatus ?? .ioError
+      let status = error.exitStatus
       collector.error(
         status == .missingFile ? .missingFile : .syntax, "\(error)", at: range,
         .init(status: status))

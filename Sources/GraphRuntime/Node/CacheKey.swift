@@ -1,4 +1,5 @@
 import Crypto
+import ResgraphFiles
 
 /// Identifies a result: the SHA-256 of everything that decides it.
 public struct CacheKey: Sendable, Hashable, Codable, CustomStringConvertible {
@@ -24,18 +25,4 @@ public struct CacheKey: Sendable, Hashable, Codable, CustomStringConvertible {
   public var short: String { String(hex.prefix(12)) }
   /// All digits.
   public var description: String { hex }
-}
-
-/// Writes bytes as lower-case hexadecimal digits.
-///
-/// - Parameter bytes: Any bytes.
-/// - Returns: Two digits per byte.
-func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-  let digits = Array("0123456789abcdef".utf8)
-  var text: [UInt8] = []
-  for byte in bytes {
-    text.append(digits[Int(byte >> 4)])
-    text.append(digits[Int(byte & 15)])
-  }
-  return String(decoding: text, as: UTF8.self)
 }

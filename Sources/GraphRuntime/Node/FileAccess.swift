@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// Finds the files a graph names, and digests their contents.
 public struct FileAccess: PathResolving {
   /// Folders in which relative paths are looked up, in order: the graph's, then the model paths.
@@ -11,10 +13,12 @@ public struct FileAccess: PathResolving {
   /// - Parameters:
   ///   - searchFolders: Folders in which relative paths are looked up, in order.
   ///   - writeFolder: Where relative paths to write start.
-  ///   - digester: Remembers digests; share one between runs of a process.
-  public init(
-    searchFolders: [String] = ["."], writeFolder: String = ".",
-    digester: FileDigester = FileDigester()
+  public init(searchFolders: [String] = ["."], writeFolder: String = ".") {
+    self.init(searchFolders: searchFolders, writeFolder: writeFolder, digester: .shared)
+  }
+
+  package init(
+    searchFolders: [String] = ["."], writeFolder: String = ".", digester: FileDigester
   ) {
     self.searchFolders = searchFolders
     self.writeFolder = writeFolder
@@ -66,15 +70,4 @@ public struct FileAccess: PathResolving {
     let folders = searchFolders.map { $0.isEmpty ? "." : $0 }
     return "looked in " + folders.map { "`\($0)`" }.joined(separator: ", ")
   }
-}
-
-/// Joins a folder and a relative path.
-///
-/// - Parameters:
-///   - folder: The folder; empty or `.` is the current one.
-///   - path: A path; an absolute one is returned as it is.
-/// - Returns: The joined path, without a leading `./`.
-public func joinPath(_ folder: String, _ path: String) -> String {
-  if path.hasPrefix("/") || folder.isEmpty || folder == "." { return path }
-  return folder.hasSuffix("/") ? folder + path : folder + "/" + path
 }

@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// A JSON value with its keys in order, for writing.
 indirect enum JSONTree: Sendable {
   case literal(Literal)

@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// Reads a graph and checks everything that can be checked before it runs.
 public struct GraphValidator: Sendable {
   private let catalog: NodeCatalog
@@ -28,7 +30,8 @@ public struct GraphValidator: Sendable {
   ///   read; `RunCancelled`.
   public func validate(_ request: GraphRequest) throws -> ValidatedGraph {
     let bytes =
-      try request.contents ?? FileReader.bytes(request.path, limit: YAMLLimits().byteCount)
+      try request.contents
+      ?? FileReader.bytes(request.path, limit: YAMLLimits().byteCount, rule: .regularOrPipe)
     let text = DocumentText.read(bytes, file: request.path)
     guard let root = text.root else { throw Diagnostics(text.found, sources: [text.source]) }
     let (document, readerFindings) = GraphReader.read(root, name: request.defaultName)

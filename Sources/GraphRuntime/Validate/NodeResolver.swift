@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// Looks up types, ports and references of nodes; checks edges by type.
 struct NodeResolver {
   var collector = DiagnosticCollector()

@@ -1,5 +1,6 @@
 import DiffusionModels
 import GraphRuntime
+import ResgraphFiles
 
 // The words of these enumerations are what a graph may write.
 extension SamplerKind: ChoiceParam {}

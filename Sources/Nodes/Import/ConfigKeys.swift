@@ -1,4 +1,5 @@
 import GraphRuntime
+import ResgraphFiles
 
 /// Takes values out of a configuration one by one, and knows which keys nobody asked for.
 struct ConfigKeys {

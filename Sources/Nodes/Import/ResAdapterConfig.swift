@@ -1,5 +1,6 @@
 import Foundation
 import GraphRuntime
+import ResgraphFiles
 import ResgraphPictures
 
 /// A configuration of the ResAdapter authors' runner (bytedance/res-adapter, `main.py --config`).

@@ -1,4 +1,5 @@
 import GraphRuntime
+import ResgraphFiles
 import ResgraphPictures
 
 /// Writes a configuration of the ResAdapter authors' runner as a graph.

@@ -1,5 +1,6 @@
 import Foundation
 public import GraphRuntime
+import ResgraphFiles
 import ResgraphPictures
 import TensorRuntime
 
@@ -120,6 +121,6 @@ public struct OutputWriter: Sendable {
   }
 
   private func write(_ bytes: [UInt8], to path: String) throws {
-    try GraphRuntime.AtomicFile.write(bytes, to: path)
+    try AtomicFile.write(bytes, to: path)
   }
 }

@@ -10,13 +10,11 @@ public func engineStatus(of error: any Error) -> ExitStatus? {
   switch error {
   case let error as WeightError:
     switch error {
-    case .fileMissing, .partMissing: .missingFile
-    case .fileUnreadable, .fileChanged, .writeFailed: .ioError
+    case .file(let error): error.exitStatus
+    case .partMissing: .missingFile
     default: .invalid
     }
-  case let error as ImageError:
-    if case .fileAccess = error { .ioError } else { .invalid }
-  case is ConfigurationFault: .invalid
+  case is ImageError, is ConfigurationFault: .invalid
   default: nil
   }
 }
@@ -25,10 +23,7 @@ extension WeightError: ExitStatusError {
   /// `missingFile` for absent files, `ioError` for unreadable ones, else `nodeFailed`: whether the graph
   /// is invalid depends on when the error is found.
   public var exitStatus: ExitStatus {
-    switch engineStatus(of: self) {
-    case .missingFile: .missingFile
-    case .ioError: .ioError
-    default: .nodeFailed
-    }
+    let status = engineStatus(of: self) ?? .nodeFailed
+    return status == .invalid ? .nodeFailed : status
   }
 }

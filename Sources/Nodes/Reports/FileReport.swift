@@ -1,4 +1,4 @@
-import Foundation
+import ResgraphFiles
 import ResgraphPictures
 import ResgraphWeights
 
@@ -14,9 +14,7 @@ public struct FileReport: Sendable {
   /// - Parameter path: A weight file, a model's folder, or a picture.
   /// - Throws: `WeightError` or `ImageError` when it cannot be read.
   public init(path: String) throws {
-    let handle = ImageFile.isRegular(path: path) ? FileHandle(forReadingAtPath: path) : nil
-    let start = handle.flatMap { try? $0.read(upToCount: 8) } ?? Data()
-    if PNGMetadata.isPNG([UInt8](start)) {
+    if FileStatus(path: path)?.kind == .file, PNGMetadata.isPNG(try Self.start(of: path)) {
       (lines, json) = try Self.picture(path)
     } else {
       let description = try WeightDescription(path: path)
@@ -25,11 +23,9 @@ public struct FileReport: Sendable {
     }
   }
 
-  /// Whether a path names a file that ends, not a folder, a pipe or a device.
-  ///
-  /// - Parameter path: The path.
-  /// - Returns: False also when there is nothing.
-  public static func isRegularFile(_ path: String) -> Bool { ImageFile.isRegular(path: path) }
+  private static func start(of path: String) throws -> [UInt8] {
+    try OpenFile(path).bytes(at: 0, count: 8)
+  }
 
   private static func picture(_ path: String) throws -> ([String], String) {
     let size = try ImageFile.size(path: path)

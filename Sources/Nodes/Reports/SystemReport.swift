@@ -1,4 +1,5 @@
 import Foundation
+import ResgraphFiles
 import ResgraphWeights
 import TensorRuntime
 
@@ -26,7 +27,7 @@ public struct SystemReport: Sendable {
       ("model paths", modelPaths.isEmpty ? "the graph's folder only" : Self.list(modelPaths)),
     ]
     var problems = RuntimeInfo.environmentProblems
-    for path in modelPaths where !Self.isFolder(path) {
+    for path in modelPaths where FileStatus(path: path)?.kind != .folder {
       problems.append("\(path): named as a model path, but there is no such folder")
     }
     if RuntimeInfo.detectedISA < .avx2 {
@@ -52,12 +53,6 @@ public struct SystemReport: Sendable {
 
   private static func list(_ paths: [String]) -> String { paths.joined(separator: ", ") }
 
-  private static func isFolder(_ path: String) -> Bool {
-    var isFolder: ObjCBool = false
-    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-      && isFolder.boolValue
-  }
-
   /// A number of bytes for people.
   static func gibibytes(_ bytes: Int) -> String {
     let tenths = (Double(bytes) / Double(1 << 30) * 10).rounded() / 10
@@ -65,7 +60,7 @@ public struct SystemReport: Sendable {
   }
 
   private static func processorField(_ names: String...) -> String? {
-    guard let text = MachineMemory.contents("/proc/cpuinfo") else { return nil }
+    guard let text = FileReader.kernelText("/proc/cpuinfo") else { return nil }
     for line in text.split(separator: "\n") {
       let parts = line.split(separator: ":", maxSplits: 1)
       guard parts.count == 2 else { continue }
@@ -99,7 +94,7 @@ public struct MachineMemory: Sendable {
   /// What the system says now.
   public static var current: MachineMemory {
     let kibibytes = { (name: String) -> Int? in
-      let text = contents("/proc/meminfo") ?? ""
+      let text = FileReader.kernelText("/proc/meminfo") ?? ""
       for line in text.split(separator: "\n") where line.hasPrefix(name + ":") {
         return line.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 << 10 }
       }
@@ -107,7 +102,7 @@ public struct MachineMemory: Sendable {
     }
     let total = kibibytes("MemTotal") ?? Int(clamping: ProcessInfo.processInfo.physicalMemory)
     let candidates = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
-    let limits = candidates.compactMap { contents($0) }
+    let limits = candidates.compactMap { FileReader.kernelText($0) }
       .compactMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
     let limit = limits.filter { $0 < total }.min()
     return MachineMemory(total: total, limit: limit, available: kibibytes("MemAvailable"))
@@ -115,11 +110,4 @@ public struct MachineMemory: Sendable {
 
   /// The most that this process can count on.
   public var usable: Int { min(total, limit ?? total) }
-
-  static func contents(_ path: String) -> String? {
-    // Files of /proc have no length, so they are read to their end.
-    guard let handle = FileHandle(forReadingAtPath: path) else { return nil }
-    defer { try? handle.close() }
-    return (try? handle.readToEnd()).flatMap { $0 }.map { String(decoding: $0, as: UTF8.self) }
-  }
 }

@@ -1,5 +1,6 @@
 import DiffusionModels
 import Foundation
+import ResgraphFiles
 import ResgraphWeights
 
 /// How a prompt is cut into tokens: for `resgraph tokens`.
@@ -32,7 +33,7 @@ public struct TokenReport: Sendable {
   private static func tokenizer(_ model: String?) throws -> CLIPTokenizer {
     guard let model else { return .builtIn() }
     let names = ["vocab.json", "tokenizer.json"]
-    let isFolder = names.contains { FileManager.default.fileExists(atPath: model + "/" + $0) }
+    let isFolder = names.contains { FileStatus(path: joinPath(model, $0)) != nil }
     if isFolder { return try CLIPTokenizer(folder: model) }
     let reference = CheckpointReference(layout: try CheckpointLayout.open(path: model))
     return try TextEncoderRecipe(base: reference).tokenizer(.textEncoder)

@@ -1,3 +1,4 @@
+import ResgraphFiles
 import Synchronization
 
 /// Where the time of a model goes, by op and problem.
@@ -65,10 +66,7 @@ public enum OpProfile {
     let clock = ContinuousClock()
     let start = clock.now
     body()
-    let elapsed = start.duration(to: clock.now).components
-    add(
-      problem(), implementation,
-      seconds: Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18)
+    add(problem(), implementation, seconds: start.duration(to: clock.now).inSeconds)
   }
 
   private static func add(

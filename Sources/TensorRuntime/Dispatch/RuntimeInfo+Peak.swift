@@ -1,4 +1,5 @@
 import CKernels
+import ResgraphFiles
 
 extension RuntimeInfo {
   /// Measures the multiply-adds this machine can do: the ceiling for every op on it, just now.
@@ -17,8 +18,7 @@ extension RuntimeInfo {
       Parallel.run(count: blocks, grain: 1) { range in
         for _ in range { precondition(table.pointee.multiply_adds(rounds) > 0) }
       }
-      let elapsed = start.duration(to: clock.now).components
-      let seconds = Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18
+      let seconds = start.duration(to: clock.now).inSeconds
       best = max(best, Double(blocks * rounds * table.pointee.round_flops) / seconds)
     }
     return best

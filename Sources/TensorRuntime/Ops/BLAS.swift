@@ -1,7 +1,7 @@
 import COpenBLAS
 
 /// Single-threaded matrix products on the calling thread.
-enum BLAS {
+package enum BLAS {
   private static let prepared: Void = {
     BLASCore.correct()
     openblas_set_num_threads(1)
@@ -12,11 +12,18 @@ enum BLAS {
   static func prepare() { _ = prepared }
 
   /// A dense row-major operand with its row stride.
-  struct Matrix {
+  package struct Matrix {
     let pointer: UnsafePointer<Float>
     let stride: Int
     /// Whether the stored matrix is the transpose of the operand.
     var transposed = false
+
+    /// Describes an operand.
+    package init(pointer: UnsafePointer<Float>, stride: Int, transposed: Bool = false) {
+      self.pointer = pointer
+      self.stride = stride
+      self.transposed = transposed
+    }
   }
 
   /// Computes c = scale · a·b + keep · c.
@@ -28,7 +35,7 @@ enum BLAS {
   ///   - c: The result with its row stride.
   ///   - scale: Factor of the product.
   ///   - keep: Factor of the previous contents of c; with 0 they are never read.
-  static func multiply(
+  package static func multiply(
     _ size: (rows: Int, columns: Int, inner: Int), _ a: Matrix, _ b: Matrix,
     into c: (pointer: UnsafeMutablePointer<Float>, stride: Int), scale: Float = 1, keep: Float = 0
   ) {

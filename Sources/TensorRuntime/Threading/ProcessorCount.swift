@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -11,10 +13,10 @@ enum ProcessorCount {
   /// The processors online, limited by the affinity mask and by the control group's quota.
   static func available() -> Int {
     var count = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-    if let allowed = contents("/proc/self/status").flatMap(allowedProcessors) {
+    if let allowed = FileReader.kernelText("/proc/self/status").flatMap(allowedProcessors) {
       count = min(count, allowed)
     }
-    if let quota = contents("/sys/fs/cgroup/cpu.max").flatMap(quotaProcessors) {
+    if let quota = FileReader.kernelText("/sys/fs/cgroup/cpu.max").flatMap(quotaProcessors) {
       count = min(count, quota)
     }
     return count
@@ -37,13 +39,5 @@ enum ProcessorCount {
       quota > 0, period > 0
     else { return nil }
     return max(1, (quota - 1) / period + 1)
-  }
-
-  private static func contents(_ path: String) -> String? {
-    guard let file = fopen(path, "r") else { return nil }
-    defer { fclose(file) }
-    var buffer = [UInt8](repeating: 0, count: 16_384)
-    let length = fread(&buffer, 1, buffer.count, file)
-    return String(decoding: buffer[..<length], as: UTF8.self)
   }
 }

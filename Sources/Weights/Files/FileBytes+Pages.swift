@@ -1,5 +1,12 @@
-import Glibc
 import TensorRuntime
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
 
 extension FileBytes: PageReleasing {
   /// Maps the pages of these bytes in one call, reading ahead what is not in the file cache.
@@ -29,7 +36,7 @@ extension FileBytes: PageReleasing {
 
   /// Whether this is a mapped file and the bytes are among its own.
   private func contains(_ part: UnsafeRawBufferPointer) -> Bool {
-    guard identity != nil, let first = part.baseAddress, let base = bytes.baseAddress else {
+    guard isMapped, let first = part.baseAddress, let base = bytes.baseAddress else {
       return false
     }
     return first >= base && first + part.count <= base + bytes.count

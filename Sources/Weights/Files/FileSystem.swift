@@ -1,46 +1,34 @@
+import ResgraphFiles
+
+#if canImport(Glibc)
 import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
 
 /// The few questions that loaders ask about folders.
 enum FileSystem {
-  static func isDirectory(_ path: String) -> Bool { mode(path).map { $0 == S_IFDIR } ?? false }
-
-  static func isRegularFile(_ path: String) -> Bool { mode(path).map { $0 == S_IFREG } ?? false }
-
-  static func exists(_ path: String) -> Bool { mode(path) != nil }
-
-  private static func mode(_ path: String) -> UInt32? {
-    var status = stat()
-    guard stat(path, &status) == 0 else { return nil }
-    return status.st_mode & S_IFMT
-  }
-
-  /// The names in a folder, sorted; empty when it cannot be read.
-  static func names(in folder: String) -> [String] {
-    guard let handle = opendir(folder) else { return [] }
-    defer { closedir(handle) }
-    var names: [String] = []
-    while let entry = readdir(handle) {
-      let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-      }
-      if name != "." && name != ".." { names.append(name) }
+  /// What a path leads to.
+  static func kind(of path: String) throws(WeightError) -> FileKind {
+    guard let status = FileStatus(path: path) else {
+      throw .file(FileError("open", path, code: errno))
     }
-    return names.sorted()
+    return status.kind
   }
 
-  static func join(_ folder: String, _ name: String) -> String {
-    folder.hasSuffix("/") ? folder + name : folder + "/" + name
-  }
+  static func isDirectory(_ path: String) -> Bool { FileStatus(path: path)?.kind == .folder }
 
-  /// The last component of a path.
-  static func name(of path: String) -> String {
-    path.split(separator: "/").last.map(String.init) ?? path
-  }
+  static func exists(_ path: String) -> Bool { FileStatus(path: path) != nil }
 
-  /// The folder that holds `path`.
-  static func folder(of path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "." }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
+  /// The names in a folder, sorted.
+  static func names(in folder: String) throws(WeightError) -> [String] {
+    do throws(FileError) {
+      return try FileReader.names(inFolder: folder)
+    } catch {
+      throw .file(error)
+    }
   }
 }
 

@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// An autoencoder by itself, as `VAELoad` accepts it.
 ///
 /// It may be a folder of `config.json` and weights, a whole checkpoint (its autoencoder is taken), or
@@ -17,8 +19,7 @@ public struct AutoencoderLayout: Sendable {
   /// - Returns: The opened autoencoder.
   /// - Throws: `WeightError` when there is none in `path`, or it is malformed.
   public static func open(path: String) throws -> AutoencoderLayout {
-    guard FileSystem.exists(path) else { throw WeightError.fileMissing(path: path) }
-    if FileSystem.isDirectory(path) { return try folder(path) }
+    if try FileSystem.kind(of: path) == .folder { return try folder(path) }
     let file = try openWeightFile(path)
     if WeightScope(file).has("model.diffusion_model") {
       return try checkpoint(CheckpointLayout.open(path: path))
@@ -35,7 +36,7 @@ public struct AutoencoderLayout: Sendable {
   private static let tinyAnchor = "decoder.layers.0.weight"
 
   private static func folder(_ path: String) throws -> AutoencoderLayout {
-    if FileSystem.exists(FileSystem.join(path, "model_index.json")) {
+    if FileSystem.exists(joinPath(path, "model_index.json")) {
       return try checkpoint(CheckpointLayout.open(path: path))
     }
     let opened = try ComponentFolder(path: path)

@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// A checkpoint as a loader sees it: its parts under diffusers' names, opened by header only.
 ///
 /// A diffusers folder and a single file of SD 1.x, SD 2.x or SDXL look the same from here on.
@@ -38,8 +40,9 @@ public struct CheckpointLayout: Sendable {
   /// - Returns: The opened checkpoint.
   /// - Throws: `WeightError` when something is missing, malformed or of an unsupported family.
   public static func open(path: String, variant: String? = nil) throws -> CheckpointLayout {
-    guard FileSystem.exists(path) else { throw WeightError.fileMissing(path: path) }
-    if FileSystem.isDirectory(path) { return try CheckpointLayout(folder: path, variant: variant) }
+    if try FileSystem.kind(of: path) == .folder {
+      return try CheckpointLayout(folder: path, variant: variant)
+    }
     let file = try openWeightFile(path)
     return try CheckpointLayout(path: path, file: SingleFileCheckpoint(file))
   }
@@ -57,7 +60,7 @@ public struct CheckpointLayout: Sendable {
   }
 
   private init(folder: String, variant: String?) throws {
-    let indexPath = FileSystem.join(folder, "model_index.json")
+    let indexPath = joinPath(folder, "model_index.json")
     guard FileSystem.exists(indexPath) else {
       throw WeightError.partMissing(
         path: folder, reason: "no model_index.json: not a checkpoint in diffusers' layout")
@@ -68,15 +71,15 @@ public struct CheckpointLayout: Sendable {
     var tokenizers: [Component: String] = [:]
     for component in Component.allCases where Self.has(component.rawValue, index) {
       let opened = try ComponentFolder(
-        path: FileSystem.join(folder, component.rawValue), variant: variant)
+        path: joinPath(folder, component.rawValue), variant: variant)
       parts[component] = Part(source: opened.source, config: opened.config)
       notes.append(contentsOf: opened.notes)
-      let tokenizer = FileSystem.join(
+      let tokenizer = joinPath(
         folder, component == .textEncoder2 ? "tokenizer_2" : "tokenizer")
       if FileSystem.isDirectory(tokenizer) {
         try Self.checkTokenizer(tokenizer)
         tokenizers[component] = tokenizer
-      } else if Self.has(FileSystem.name(of: tokenizer), index), component != .unet,
+      } else if Self.has(fileName(of: tokenizer), index), component != .unet,
         component != .vae
       {
         throw WeightError.partMissing(
@@ -103,7 +106,7 @@ public struct CheckpointLayout: Sendable {
 
   /// Checks that a tokenizer's folder has a vocabulary.
   private static func checkTokenizer(_ path: String) throws(WeightError) {
-    let names = FileSystem.names(in: path)
+    let names = try FileSystem.names(in: path)
     guard names.contains("tokenizer.json") || names.contains("vocab.json") else {
       throw .partMissing(path: path, reason: "no tokenizer.json, and no vocab.json and merges.txt")
     }
@@ -124,7 +127,7 @@ public struct CheckpointLayout: Sendable {
 
   /// The scheduler's configuration: a file that the index names must be there.
   private static func schedulerConfig(_ folder: String, _ index: JSONValue) throws -> JSONValue? {
-    let path = FileSystem.join(folder, "scheduler/scheduler_config.json")
+    let path = joinPath(folder, "scheduler/scheduler_config.json")
     // A nil literal would be JSON's null here.
     guard has("scheduler", index) || FileSystem.exists(path) else { return .none }
     return try JSONValue.read(path: path)

@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// One model in diffusers' or transformers' layout: a folder of `config.json` and weights.
 ///
 /// Weights are looked for in this order: `.safetensors` before `.bin`, one file before shards, and for
@@ -24,10 +26,10 @@ public struct ComponentFolder: Sendable {
   public init(path: String, variant: String? = nil) throws {
     self.path = path
     guard FileSystem.isDirectory(path) else { throw WeightError.fileMissing(path: path) }
-    config = try JSONValue.read(path: FileSystem.join(path, "config.json"))
+    config = try JSONValue.read(path: joinPath(path, "config.json"))
     guard config.objectValue != nil else {
       throw WeightError.malformed(
-        path: FileSystem.join(path, "config.json"), format: "configuration",
+        path: joinPath(path, "config.json"), format: "configuration",
         reason: "it is not an object")
     }
     let choice = try WeightFileChoice(folder: path, variant: variant)
@@ -48,7 +50,7 @@ struct WeightFileChoice {
   static let stems = ["diffusion_pytorch_model", "model", "pytorch_model"]
 
   init(folder: String, variant: String?) throws(WeightError) {
-    let names = Set(FileSystem.names(in: folder))
+    let names = Set(try FileSystem.names(in: folder))
     let present = Self.variants(names)
     var order: [String?] = [nil]
     if let variant {
@@ -58,7 +60,7 @@ struct WeightFileChoice {
     }
     for candidate in order {
       guard let name = Self.find(names, variant: candidate) else { continue }
-      path = FileSystem.join(folder, name)
+      path = joinPath(folder, name)
       note = Self.note(wanted: variant, found: candidate)
       return
     }

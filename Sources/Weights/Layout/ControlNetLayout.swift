@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// A ControlNet as it lies on disk, under diffusers' names.
 ///
 /// It may be a folder of `config.json` and weights, or one file: with the original names, under

@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// An IP-Adapter as it lies on disk: one file, or a folder that holds one.
 public struct IPAdapterFile: Sendable {
   /// The file.
@@ -22,16 +24,16 @@ public struct IPAdapterFile: Sendable {
   /// The folder `image_encoder` beside the file, where released adapters have theirs; nil when there
   /// is none.
   public var siblingEncoder: String? {
-    let path = FileSystem.join(FileSystem.folder(of: path), "image_encoder")
+    let path = joinPath(folderName(of: path), "image_encoder")
     return FileSystem.isDirectory(path) ? path : nil
   }
 
   private static func file(in path: String) throws(WeightError) -> String {
     guard FileSystem.isDirectory(path) else { return path }
-    let names = FileSystem.names(in: path)
+    let names = try FileSystem.names(in: path)
     for ending in [".safetensors", ".bin"] {
       let files = names.filter { $0.hasSuffix(ending) }
-      if files.count == 1 { return FileSystem.join(path, files[0]) }
+      if files.count == 1 { return joinPath(path, files[0]) }
       guard files.isEmpty else {
         throw .invalidLayout(path: path, reason: "several files: \(listed(files)); name one")
       }

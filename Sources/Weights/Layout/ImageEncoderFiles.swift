@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// A CLIP image encoder as it lies on disk: a folder of `config.json`, weights and perhaps
 /// `preprocessor_config.json`, or one weight file alone.
 public struct ImageEncoderFiles: Sendable {
@@ -18,7 +20,7 @@ public struct ImageEncoderFiles: Sendable {
   /// - Throws: `WeightError` when something is missing or malformed, or is no image encoder.
   public init(path: String) throws {
     self.path = path
-    preprocessorPath = FileSystem.join(path, "preprocessor_config.json")
+    preprocessorPath = joinPath(path, "preprocessor_config.json")
     if FileSystem.isDirectory(path) {
       let folder = try ComponentFolder(path: path)
       (source, config) = (folder.source, folder.config)

@@ -1,3 +1,4 @@
+import ResgraphFiles
 import TensorRuntime
 
 /// A model whose tensors are spread over several files, as an index file says.
@@ -15,10 +16,10 @@ struct ShardedSource: WeightSource {
     }
     var shardOfKey: [String: String] = [:]
     var shards: [String: any WeightSource] = [:]
-    let folder = FileSystem.folder(of: path)
+    let folder = folderName(of: path)
     for (key, value) in map {
       let name = try Self.fileName(value, key: key, path: path)
-      if shards[name] == nil { shards[name] = try openWeightFile(FileSystem.join(folder, name)) }
+      if shards[name] == nil { shards[name] = try openWeightFile(joinPath(folder, name)) }
       guard shards[name]?.entry(key) != nil else {
         throw WeightError.malformed(
           path: path, format: "index", reason: "tensor '\(key)' is not in '\(name)'")

@@ -1,3 +1,4 @@
+import ResgraphFiles
 import TensorRuntime
 
 /// What a weight file or folder is, found out from headers: the answer of `inspect`.
@@ -70,9 +71,8 @@ public struct WeightDescription: Sendable {
   /// - Parameter path: A weight file, or a folder of a checkpoint, model or adapter.
   /// - Throws: `WeightError` when there is nothing that can be read.
   public init(path: String) throws {
-    guard FileSystem.exists(path) else { throw WeightError.fileMissing(path: path) }
     let contents =
-      FileSystem.isDirectory(path)
+      try FileSystem.kind(of: path) == .folder
       ? try Contents(folder: path) : try Contents(file: openWeightFile(path))
     self.path = path
     kind = contents.kind
@@ -144,12 +144,12 @@ private struct Contents {
 
   init(folder: String) throws {
     format = "folder"
-    if FileSystem.exists(FileSystem.join(folder, "model_index.json")) {
+    if FileSystem.exists(joinPath(folder, "model_index.json")) {
       let layout = try CheckpointLayout.open(path: folder)
       kind = .checkpointFolder
       family = layout.family
       sources = try layout.components.map { try layout.source($0) }
-    } else if FileSystem.exists(FileSystem.join(folder, "config.json")) {
+    } else if FileSystem.exists(joinPath(folder, "config.json")) {
       let opened = try ComponentFolder(path: folder)
       sources = [opened.source]
       kind = modelKind(opened.source)

@@ -1,3 +1,4 @@
+import ResgraphFiles
 import TensorRuntime
 
 /// A LoRA: for some modules of a model, two thin matrices whose product is added to the weight.
@@ -133,12 +134,12 @@ public struct LoRAAdapter: Sendable {
   /// The adapter's file in a folder; a file is taken as it is.
   private static func file(in path: String) throws(WeightError) -> String {
     guard FileSystem.isDirectory(path) else { return path }
-    let names = FileSystem.names(in: path)
+    let names = try FileSystem.names(in: path)
     let preferred = [
       "pytorch_lora_weights.safetensors", "adapter_model.safetensors", "pytorch_lora_weights.bin",
       "adapter_model.bin",
     ]
-    if let name = preferred.first(where: names.contains) { return FileSystem.join(path, name) }
+    if let name = preferred.first(where: names.contains) { return joinPath(path, name) }
     let files = names.filter { $0.hasSuffix(".safetensors") }
     guard files.count == 1 else {
       if files.isEmpty {
@@ -146,13 +147,13 @@ public struct LoRAAdapter: Sendable {
       }
       throw .invalidLayout(path: path, reason: "several files: \(listed(files)); name one")
     }
-    return FileSystem.join(path, files[0])
+    return joinPath(path, files[0])
   }
 
   /// PEFT keeps alpha in a file beside `adapter_model`.
   private static func config(beside file: String) throws(WeightError) -> JSONValue? {
-    guard FileSystem.name(of: file).hasPrefix("adapter_model") else { return nil }
-    let path = FileSystem.join(FileSystem.folder(of: file), "adapter_config.json")
+    guard fileName(of: file).hasPrefix("adapter_model") else { return nil }
+    let path = joinPath(folderName(of: file), "adapter_config.json")
     return FileSystem.exists(path) ? try JSONValue.read(path: path) : nil
   }
 }

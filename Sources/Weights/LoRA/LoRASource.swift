@@ -1,4 +1,4 @@
-import COpenBLAS
+import ResgraphFiles
 public import TensorRuntime
 
 /// A model with a LoRA merged in: `W + scale · alpha/rank · up · down`, in float32, when a tensor is read.
@@ -107,24 +107,21 @@ private struct LowRankProduct: Sendable {
   ///
   /// The blocks depend on the size alone, so the bits do not depend on the number of threads.
   func add(to output: UnsafeMutablePointer<Float>, rows: Int, columns: Int) {
-    _ = singleThreadedBLAS
     let matrix = SharedPointer(pointer: output)
     up.floats().withUnsafeBufferPointer { up in
       down.floats().withUnsafeBufferPointer { down in
         guard let upBase = up.baseAddress, let downBase = down.baseAddress else { return }
         Parallel.run(count: rows, grain: 64) { part in
-          cblas_sgemm(
-            CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(part.count), Int32(columns),
-            Int32(rank), scale, upBase + part.lowerBound * rank, Int32(rank), downBase,
-            Int32(columns), 1, matrix.pointer + part.lowerBound * columns, Int32(columns))
+          BLAS.multiply(
+            (rows: part.count, columns: columns, inner: rank),
+            BLAS.Matrix(pointer: upBase + part.lowerBound * rank, stride: rank),
+            BLAS.Matrix(pointer: downBase, stride: columns),
+            into: (matrix.pointer + part.lowerBound * columns, columns), scale: scale, keep: 1)
         }
       }
     }
   }
 }
-
-/// Our own loop is the parallel one; the library's threads are turned off once.
-private let singleThreadedBLAS: Void = openblas_set_num_threads(1)
 
 /// A pointer that several threads write different parts through.
 private struct SharedPointer: @unchecked Sendable {

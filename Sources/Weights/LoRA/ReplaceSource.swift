@@ -1,3 +1,4 @@
+import ResgraphFiles
 public import TensorRuntime
 
 /// A model with some tensors replaced: `clamp(1 - w) · base + w · replacement`, w = 1 giving the

@@ -1,3 +1,4 @@
+import ResgraphFiles
 import TensorRuntime
 
 /// A ResAdapter as it is released or trained: a LoRA of the sampler convolutions, the norms of the
@@ -33,7 +34,7 @@ public struct ResAdapterFiles: Sendable {
       try checkAdaptsSamplers()
       return
     }
-    let names = FileSystem.names(in: path)
+    let names = try FileSystem.names(in: path)
     let loraName = Self.loraNames.first(where: names.contains)
     let normName = Self.normNames.first(where: names.contains)
     guard loraName != nil || normName != nil else {
@@ -42,8 +43,8 @@ public struct ResAdapterFiles: Sendable {
         reason: "no ResAdapter (expected \(Self.loraNames[0]) and \(Self.normNames[0]); "
           + "the folder has \(listed(names)))")
     }
-    lora = try loraName.map { try LoRAAdapter(path: FileSystem.join(path, $0)) }
-    norms = try normName.map { try Self.norms(of: openWeightFile(FileSystem.join(path, $0))) }
+    lora = try loraName.map { try LoRAAdapter(path: joinPath(path, $0)) }
+    norms = try normName.map { try Self.norms(of: openWeightFile(joinPath(path, $0))) }
     try checkAdaptsSamplers()
   }
 

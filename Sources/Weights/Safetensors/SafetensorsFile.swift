@@ -73,7 +73,7 @@ public struct SafetensorsFile: WeightSource {
   /// The SHA-256 of the content.
   public var digest: String {
     get throws {
-      try file.identity == nil ? Digest.bytes(file.bytes) : Digest.file(file.path)
+      try file.digest
     }
   }
 }

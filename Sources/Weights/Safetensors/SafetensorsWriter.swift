@@ -1,3 +1,4 @@
+import ResgraphFiles
 public import TensorRuntime
 
 /// Writes safetensors files: canonical header, atomically.
@@ -12,7 +13,7 @@ public enum SafetensorsWriter {
   ///   - metadata: Texts for `__metadata__`.
   ///   - path: The file to write or replace.
   ///   - dtype: `float32` or `float16` to convert floating tensors to; nil keeps each as it is.
-  /// - Throws: `WeightError.writeFailed`; nothing is left behind then.
+  /// - Throws: `FileError`; nothing is left behind then.
   public static func write(
     _ tensors: [String: RawTensor], metadata: [String: String] = [:], to path: String,
     as dtype: DType? = nil
@@ -20,9 +21,9 @@ public enum SafetensorsWriter {
     let converted = tensors.mapValues { convert($0, to: dtype) }
     let order = sorted(converted)
     let header = header(order, metadata: metadata)
-    try AtomicFile.write(path: path) { write in
-      try header.withUnsafeBytes { try write($0) }
-      for (_, tensor) in order { try tensor.withUnsafeBytes { try write($0) } }
+    try AtomicFile.write(to: path) { file in
+      try file.write(header)
+      for (_, tensor) in order { try tensor.withUnsafeBytes { try file.write($0) } }
     }
   }
 

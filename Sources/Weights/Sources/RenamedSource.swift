@@ -1,3 +1,4 @@
+import ResgraphFiles
 import TensorRuntime
 
 /// What happens to a tensor of another name or form on its way through a `RenamedSource`.

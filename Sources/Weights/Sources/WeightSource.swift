@@ -1,3 +1,4 @@
+import ResgraphFiles
 public import TensorRuntime
 
 /// What a header says about a tensor.
@@ -107,37 +108,4 @@ public struct MemorySource: WeightSource {
         })
     }
   }
-}
-
-/// The candidate with the smallest edit distance, when it is near enough to be a slip of the pen.
-func nearestName(to name: String, among candidates: [String]) -> String? {
-  let wanted = Array(name.utf8)
-  var best: (name: String, distance: Int)?
-  // Long lists are sampled by length: a slip changes few characters.
-  for candidate in candidates where abs(candidate.utf8.count - wanted.count) <= 8 {
-    let limit = min(best?.distance ?? .max, max(2, wanted.count / 4))
-    let distance = editDistance(wanted, Array(candidate.utf8), limit: limit)
-    if let distance, distance < limit || best == nil { best = (candidate, distance) }
-    if best?.distance == 1 { break }
-  }
-  return best?.name
-}
-
-/// Levenshtein's distance, or nil when it is above `limit`.
-private func editDistance(_ a: [UInt8], _ b: [UInt8], limit: Int) -> Int? {
-  guard abs(a.count - b.count) <= limit else { return nil }
-  var row = Array(0...b.count)
-  for i in 0..<a.count {
-    var diagonal = row[0]
-    row[0] = i + 1
-    var smallest = row[0]
-    for j in 0..<b.count {
-      let substitution = diagonal + (a[i] == b[j] ? 0 : 1)
-      diagonal = row[j + 1]
-      row[j + 1] = min(substitution, min(row[j], row[j + 1]) + 1)
-      smallest = min(smallest, row[j + 1])
-    }
-    if smallest > limit { return nil }
-  }
-  return row[b.count] <= limit ? row[b.count] : nil
 }

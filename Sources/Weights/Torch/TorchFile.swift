@@ -101,7 +101,7 @@ public struct TorchFile: WeightSource {
   /// The SHA-256 of the content.
   public var digest: String {
     get throws {
-      try file.identity == nil ? Digest.bytes(file.bytes) : Digest.file(file.path)
+      try file.digest
     }
   }
 

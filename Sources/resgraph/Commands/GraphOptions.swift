@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import GraphRuntime
 import Resgraph
+import ResgraphFiles
 
 /// The graph of a command and the values of its parameters.
 struct GraphOptions: ParsableArguments {
@@ -71,11 +72,7 @@ struct PictureGraph {
   ///
   /// - Throws: `NodeError` when the PNG carries no graph.
   init?(path: String) throws {
-    guard FileReport.isRegularFile(path), let handle = FileHandle(forReadingAtPath: path) else {
-      return nil
-    }
-    defer { try? handle.close() }
-    guard let start = try? handle.read(upToCount: 8), PNGMetadata.isPNG([UInt8](start)) else {
+    guard let start = try? OpenFile(path).bytes(at: 0, count: 8), PNGMetadata.isPNG(start) else {
       return nil
     }
     guard let text = try PNGMetadata.read(path: path) else {

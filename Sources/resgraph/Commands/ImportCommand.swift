@@ -1,6 +1,7 @@
 import ArgumentParser
 import GraphRuntime
 import Resgraph
+import ResgraphFiles
 
 /// `resgraph import`.
 struct ImportCommand: ParsableCommand {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import GraphRuntime
 import Resgraph
+import ResgraphFiles
 
 /// `resgraph nodes`.
 struct NodesCommand: ParsableCommand {

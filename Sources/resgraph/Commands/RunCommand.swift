@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import GraphRuntime
 import Resgraph
+import ResgraphFiles
 import Synchronization
 
 /// `resgraph run`.
@@ -165,7 +166,7 @@ private final class FileSink: OutputSink {
     return try record.withLock { known in
       if let known { return known }
       let made = try ProvenanceRecord(
-        graph, folder: RelativePath.from(folder, to: origin),
+        graph, folder: relativePath(from: folder, to: origin),
         version: "resgraph \(EngineVersion.text)"
       ).text
       known = made

@@ -1,5 +1,6 @@
 import Foundation
 import GraphRuntime
+import ResgraphFiles
 import Synchronization
 
 /// Shows what happens in a run: progress and warnings on standard error, written paths on standard
@@ -43,8 +44,7 @@ final class RunReporter: Sendable {
   }
 
   private func draw(_ event: RunEvent, on view: inout ProgressView) {
-    let elapsed = ContinuousClock.now - start
-    let now = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
+    let now = (ContinuousClock.now - start).inSeconds
     switch event {
     case .nodeStart(let node, let type): view.start(node: node, type: type, at: now)
     case .nodeStep(let node, let step, let count): view.step(step, of: count, node: node, at: now)

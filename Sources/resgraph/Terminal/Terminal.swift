@@ -1,5 +1,6 @@
 import Foundation
 import GraphRuntime
+import ResgraphFiles
 import Synchronization
 
 /// The two streams of the program: results on standard output, everything else on standard error.

@@ -1,16 +1,4 @@
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#elseif canImport(Darwin)
-import Darwin
-#endif
-
-/// Why speeds could not be stored.
-public struct ConvolutionTuningError: Error, CustomStringConvertible {
-  /// What failed, with the path and the system's reason.
-  public let description: String
-}
+import ResgraphFiles
 
 /// Speeds as a text file: a header, then one line for each way with each instruction set.
 extension ConvolutionTuning {
@@ -19,7 +7,7 @@ extension ConvolutionTuning {
 
   /// Where measured speeds are kept; nil where the environment names no cache folder.
   public static var defaultPath: String? {
-    CacheFolder.path.map { "\($0)/convolution-speeds.txt" }
+    CacheFolder.path.map { joinPath($0, "convolution-speeds.txt") }
   }
 
   /// What the cache folder holds, read once.
@@ -28,7 +16,7 @@ extension ConvolutionTuning {
 
   /// The speeds in a file, or why there are none; neither where there is no such file.
   static func found(at path: String) -> (tuning: ConvolutionTuning?, problem: String?) {
-    guard access(path, F_OK) == 0 else { return (nil, nil) }
+    guard FileStatus(path: path) != nil else { return (nil, nil) }
     if let tuning = load(path) { return (tuning, nil) }
     return (
       nil,
@@ -42,45 +30,16 @@ extension ConvolutionTuning {
   /// - Parameter path: The file.
   /// - Returns: The speeds, or nil when there is no such file or it is damaged in any way.
   public static func load(_ path: String) -> ConvolutionTuning? {
-    let descriptor = open(path, O_RDONLY | O_NONBLOCK)
-    guard descriptor >= 0 else { return nil }
-    defer { close(descriptor) }
-    var bytes: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 4096)
-    while bytes.count <= longest {
-      let count = read(descriptor, &buffer, buffer.count)
-      if count < 0 { return nil }
-      if count == 0 { return ConvolutionTuning(text: String(decoding: bytes, as: UTF8.self)) }
-      bytes += buffer[..<count]
-    }
-    return nil
+    guard let bytes = try? FileReader.bytes(path, limit: longest) else { return nil }
+    return ConvolutionTuning(text: String(decoding: bytes, as: UTF8.self))
   }
 
   /// Stores the speeds, in one step: a reader sees the old file or the new one.
   ///
   /// - Parameter path: The file; folders that are missing are made.
-  /// - Throws: `ConvolutionTuningError` when the file cannot be written.
+  /// - Throws: `FileError` when the file cannot be written.
   public func save(to path: String) throws {
-    for end in path.indices.dropFirst() where path[end] == "/" {
-      mkdir(String(path[..<end]), 0o755)
-    }
-    let temporary = "\(path).\(getpid()).tmp"
-    func failure(_ what: String) -> ConvolutionTuningError {
-      let reason = String(cString: strerror(errno))
-      return ConvolutionTuningError(description: "\(path) cannot be \(what): \(reason)")
-    }
-    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
-    guard descriptor >= 0 else { throw failure("made") }
-    let bytes = Array(text.utf8)
-    let written = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-    let synced = written == bytes.count && fsync(descriptor) == 0
-    let error = synced ? nil : failure("written")
-    close(descriptor)
-    guard error == nil, rename(temporary, path) == 0 else {
-      let thrown = error ?? failure("renamed")
-      unlink(temporary)
-      throw thrown
-    }
+    try AtomicFile.write(Array(text.utf8), to: path)
   }
 
   /// The lines of the file, in a fixed order.

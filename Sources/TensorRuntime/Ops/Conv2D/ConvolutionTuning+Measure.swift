@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 extension ConvolutionTuning {
   /// Measures every way with the instruction set in use, on all threads; takes a few seconds.
   ///
@@ -106,8 +108,8 @@ private struct TimedConvolution {
             problem: problem, input: input.base, residual: nil, perChannel: nil, output: output))
       }
     }
-    let elapsed = start.duration(to: clock.now).components
+    let elapsed = start.duration(to: clock.now).inSeconds
     precondition(output.count == count)
-    fastest = min(fastest, Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18)
+    fastest = min(fastest, elapsed)
   }
 }

@@ -1,11 +1,13 @@
 #if canImport(Glibc)
 import Glibc
-#else
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
 import Darwin
 #endif
 
 /// Writes files so that a reader sees the old content or the new, never a part.
-public enum AtomicFile {
+package enum AtomicFile {
   /// Writes a file: to a temporary name in the same folder, synced, then renamed.
   ///
   /// - Parameters:
@@ -13,7 +15,7 @@ public enum AtomicFile {
   ///   - path: Where; missing folders are made.
   ///   - permissions: Who may read and write it, before the process's own mask.
   /// - Throws: `FileError`; a full disk gives the exit code `temporary`. Nothing is left behind.
-  public static func write(
+  package static func write(
     _ bytes: [UInt8], to path: String, permissions: mode_t = 0o666
   ) throws {
     try write(to: path, permissions: permissions) { try $0.write(bytes) }
@@ -26,9 +28,10 @@ public enum AtomicFile {
   ///   - permissions: Who may read and write it, before the process's own mask.
   ///   - body: Writes the pieces.
   /// - Throws: `FileError`, or what `body` throws. Nothing is left behind.
-  public static func write(
+  package static func write(
     to path: String, permissions: mode_t = 0o666, _ body: (Writer) throws -> Void
   ) throws {
+    try refuseWhatIsNoFile(path)
     let folder = folderName(of: path)
     try makeFolder(folder)
     let (temporary, descriptor) = try openTemporary(in: folder, permissions: permissions)
@@ -48,7 +51,7 @@ public enum AtomicFile {
   }
 
   /// Takes the pieces of a file.
-  public struct Writer {
+  package struct Writer {
     let descriptor: Int32
     let path: String
 
@@ -56,21 +59,17 @@ public enum AtomicFile {
     ///
     /// - Parameter bytes: The next piece.
     /// - Throws: `FileError`.
-    public func write(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try write($0) } }
+    package func write(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try write($0) } }
 
     /// Appends bytes.
     ///
     /// - Parameter bytes: The next piece.
     /// - Throws: `FileError`.
-    public func write(_ bytes: UnsafeRawBufferPointer) throws {
+    package func write(_ bytes: UnsafeRawBufferPointer) throws {
       var rest = bytes[...]
       while !rest.isEmpty {
         let piece = UnsafeRawBufferPointer(rebasing: rest)
-        #if canImport(Glibc)
-        let count = Glibc.write(descriptor, piece.baseAddress, piece.count)
-        #else
-        let count = Darwin.write(descriptor, piece.baseAddress, piece.count)
-        #endif
+        let count = systemWrite(descriptor, piece.baseAddress, piece.count)
         if count < 0 {
           if errno == EINTR { continue }
           throw FileError("write", path, code: errno)
@@ -90,14 +89,19 @@ public enum AtomicFile {
     return (path, descriptor)
   }
 
-  /// Finds out whether a file could be written: makes its folder, and for a moment another file there.
+  /// Finds out whether a file could be written: makes its folder and another file there for a moment.
+  ///
+  /// Folders that had to be made are removed again.
   ///
   /// - Parameter path: The file.
   /// - Throws: `FileError` when it could not be written.
-  public static func check(_ path: String) throws {
-    if FileStatus(path: path)?.isFolder == true { throw FileError("write", path, code: EISDIR) }
+  package static func check(_ path: String) throws {
+    try refuseWhatIsNoFile(path)
     let folder = folderName(of: path)
-    try makeFolder(folder)
+    var made: [String] = []
+    // A folder in which somebody has put something meanwhile stays.
+    defer { for folder in made.reversed() { rmdir(folder) } }
+    try makeFolder(folder, made: &made)
     let (temporary, descriptor) = try openTemporary(in: folder)
     close(descriptor)
     unlink(temporary)
@@ -107,17 +111,31 @@ public enum AtomicFile {
   ///
   /// - Parameter path: The folder.
   /// - Throws: `FileError` when it cannot be made, or a file has its name.
-  public static func makeFolder(_ path: String) throws {
+  package static func makeFolder(_ path: String) throws {
+    var made: [String] = []
+    try makeFolder(path, made: &made)
+  }
+
+  private static func makeFolder(_ path: String, made: inout [String]) throws {
     if let status = FileStatus(path: path) {
-      if status.isFolder { return }
+      if status.kind == .folder { return }
       throw FileError("make the folder", path, code: EEXIST)
     }
     let parent = folderName(of: path)
-    if parent != path { try makeFolder(parent) }
-    // Another process may make it at the same moment.
-    guard mkdir(path, 0o777) == 0 || errno == EEXIST else {
+    if parent != path { try makeFolder(parent, made: &made) }
+    if mkdir(path, 0o777) == 0 {
+      made.append(path)
+    } else if errno != EEXIST {
       throw FileError("make the folder", path, code: errno)
     }
+    // Otherwise another process has made it at the same moment.
+  }
+
+  /// A rename would put a file in the place of a device or a pipe.
+  private static func refuseWhatIsNoFile(_ path: String) throws(FileError) {
+    guard let kind = FileStatus(path: path)?.kind, kind != .file else { return }
+    if kind == .folder { throw FileError("write", path, code: EISDIR) }
+    throw FileError("write", path, .notAFile(kind))
   }
 
   /// Makes the rename durable; a file system that cannot is no reason to fail.
@@ -127,4 +145,9 @@ public enum AtomicFile {
     fsync(descriptor)
     close(descriptor)
   }
+}
+
+/// The system's function; its name is hidden by the writer's own.
+private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
+  write(descriptor, bytes, count)
 }

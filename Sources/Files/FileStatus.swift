@@ -1,35 +1,49 @@
 #if canImport(Glibc)
 import Glibc
-#else
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
 import Darwin
 #endif
 
 /// Identity of a file's content as far as the file system tells without reading it.
-struct FileStatus: Hashable, Sendable {
-  let device: UInt64
-  let inode: UInt64
-  let size: Int64
+package struct FileStatus: Hashable, Sendable {
+  package let device: UInt64
+  package let inode: UInt64
+  /// The length in bytes.
+  package let size: Int64
   /// When the content changed, in nanoseconds; programs can set it to what they like.
-  let modified: Int64
+  package let modified: Int64
   /// When the content or anything about the file changed, in nanoseconds; nobody can set it.
-  let changed: Int64
-  let isFolder: Bool
+  package let changed: Int64
+  package let kind: FileKind
 
-  /// Asks the file system; nil when there is no such file.
-  init?(path: String) {
+  /// Asks the file system about what a path leads to; nil when there is nothing, or links lead nowhere.
+  package init?(path: String) {
     var info = stat()
     guard stat(path, &info) == 0 else { return nil }
+    self.init(info)
+  }
+
+  /// Asks about an open file; nil when the descriptor is none.
+  init?(descriptor: Int32) {
+    var info = stat()
+    guard fstat(descriptor, &info) == 0 else { return nil }
+    self.init(info)
+  }
+
+  private init(_ info: stat) {
     device = UInt64(info.st_dev)
     inode = UInt64(info.st_ino)
     size = Int64(info.st_size)
-    #if canImport(Glibc)
-    modified = Self.nanoseconds(info.st_mtim)
-    changed = Self.nanoseconds(info.st_ctim)
-    #else
+    #if canImport(Darwin)
     modified = Self.nanoseconds(info.st_mtimespec)
     changed = Self.nanoseconds(info.st_ctimespec)
+    #else
+    modified = Self.nanoseconds(info.st_mtim)
+    changed = Self.nanoseconds(info.st_ctim)
     #endif
-    isFolder = info.st_mode & S_IFMT == S_IFDIR
+    kind = FileKind(mode: info.st_mode)
   }
 
   private static func nanoseconds(_ time: timespec) -> Int64 {
@@ -51,6 +65,6 @@ extension FileStatus {
     self.size = size
     self.modified = modified
     self.changed = changed
-    isFolder = false
+    kind = .file
   }
 }

@@ -7,10 +7,10 @@ import Darwin
 #endif
 
 /// The folder for what a program may lose and find out anew: speeds of this machine, digests of files.
-public enum CacheFolder {
+package enum CacheFolder {
   /// `$RESGRAPH_CACHE`, else `resgraph` in the cache folder of the XDG rules; nil where the
   /// environment names no such place.
-  public static var path: String? {
+  package static var path: String? {
     if let own = variable("RESGRAPH_CACHE") { return own }
     if let shared = variable("XDG_CACHE_HOME") { return "\(shared)/resgraph" }
     return variable("HOME").map { "\($0)/.cache/resgraph" }

@@ -4,7 +4,7 @@
 ///   - name: The name as typed.
 ///   - candidates: The names there are.
 /// - Returns: The nearest candidate by edit distance (ignoring case), nil when none is near.
-public func nearestName(to name: String, among candidates: some Sequence<String>) -> String? {
+package func nearestName(to name: String, among candidates: some Sequence<String>) -> String? {
   guard name.utf8.count <= 100 else { return nil }
   let typed = Array(name.lowercased().unicodeScalars)
   let allowed = max(1, min(3, typed.count / 3))
@@ -27,7 +27,7 @@ public func nearestName(to name: String, among candidates: some Sequence<String>
 ///   - name: The name as typed.
 ///   - candidates: The names there are.
 /// - Returns: "did you mean `x`?", nil when no candidate is near.
-public func didYouMean(_ name: String, among candidates: some Sequence<String>) -> String? {
+package func didYouMean(_ name: String, among candidates: some Sequence<String>) -> String? {
   nearestName(to: name, among: candidates).map { "did you mean `\($0)`?" }
 }
 

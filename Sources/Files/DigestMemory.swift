@@ -2,7 +2,9 @@ import Crypto
 
 #if canImport(Glibc)
 import Glibc
-#else
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
 import Darwin
 #endif
 
@@ -15,7 +17,7 @@ import Darwin
 ///
 /// The memory is one text file. One that is damaged, too long, or open to others' writing counts as
 /// empty, and the digests are found out anew.
-public final class DigestMemory: Sendable {
+package final class DigestMemory: Sendable {
   private let path: String
   private let now: @Sendable () -> Int64
 
@@ -32,7 +34,7 @@ public final class DigestMemory: Sendable {
   /// Names a memory; it is read when it is needed.
   ///
   /// - Parameter path: The file that keeps it; made when there is something to remember.
-  public convenience init(path: String) { self.init(path: path, now: Self.systemTime) }
+  package convenience init(path: String) { self.init(path: path, now: Self.systemTime) }
 
   /// - Parameters:
   ///   - path: The file that keeps it.
@@ -122,13 +124,10 @@ public final class DigestMemory: Sendable {
 
   /// The content of a regular file of this user that nobody else may write, nil for any other.
   private static func ownBytes(_ path: String) -> [UInt8]? {
-    let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-    guard descriptor >= 0 else { return nil }
-    defer { close(descriptor) }
+    guard let file = try? OpenFile(path) else { return nil }
     var info = stat()
-    guard fstat(descriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG,
-      info.st_uid == geteuid(), info.st_mode & 0o022 == 0
+    guard fstat(file.descriptor, &info) == 0, info.st_uid == geteuid(), info.st_mode & 0o022 == 0
     else { return nil }
-    return try? FileReader.bytes(descriptor, path: path, limit: longest)
+    return try? file.bytes(limit: longest)
   }
 }

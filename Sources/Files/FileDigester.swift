@@ -1,0 +1,115 @@
+import Crypto
+import Synchronization
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// Digests the contents of files, and reads a file again only when it has changed.
+///
+/// A file is known by its device, inode, size, time of modification and time of change. Its digest is
+/// remembered in this process, and through a `DigestMemory` by later ones.
+package final class FileDigester: Sendable {
+  /// The digester of this process, with the memory in the cache folder that the environment names.
+  ///
+  /// Everything that digests files uses it, so that no file is read twice for two askers.
+  package static let shared = FileDigester(
+    memory: CacheFolder.path.map { DigestMemory(path: joinPath($0, "file-digests.txt")) })
+
+  /// Stops a digest: throws the error with which it is to end.
+  package typealias Check = () throws -> Void
+
+  private let known = Mutex<[FileStatus: String]>([:])
+  private let memory: DigestMemory?
+
+  /// Makes a digester.
+  ///
+  /// - Parameter memory: What earlier processes found out; nil to know no file yet.
+  package init(memory: DigestMemory? = nil) { self.memory = memory }
+
+  /// Digests a regular file, or a folder with everything below it.
+  ///
+  /// - Parameters:
+  ///   - path: An existing file or folder.
+  ///   - check: Called for every megabyte that is read; what it throws ends the digest.
+  /// - Returns: 64 hexadecimal digits: for a file the SHA-256 of its bytes; for a folder that of its
+  ///   sorted names and their digests. Hidden files, and what is neither a file nor a folder, are left
+  ///   out of a folder.
+  /// - Throws: `FileError` when something cannot be read, is no file, or changes while it is read; what
+  ///   `check` throws.
+  package func digest(_ path: String, check: Check = {}) throws -> String {
+    guard let status = FileStatus(path: path) else { throw FileError("open", path, code: errno) }
+    if status.kind != .folder { return try digest(of: OpenFile(path), check: check) }
+    var folders: [FileStatus: String?] = [:]
+    return try digestFolder(path, status, &folders, check)
+  }
+
+  /// Digests a file that is open: the bytes that its descriptor gives, whatever stands at its path now.
+  ///
+  /// - Parameters:
+  ///   - file: The file.
+  ///   - check: Called for every megabyte that is read; what it throws ends the digest.
+  /// - Returns: The SHA-256 of its bytes in 64 hexadecimal digits.
+  /// - Throws: `FileError` when it cannot be read or has changed since it was opened; what `check` throws.
+  package func digest(of file: OpenFile, check: Check = {}) throws -> String {
+    let status = try file.checkUnchanged()
+    if let digest = known.withLock({ $0[status] }) { return digest }
+    if let digest = memory?.digest(of: status) {
+      known.withLock { $0[status] = digest }
+      return digest
+    }
+    let isSettled = memory?.isSettled(status) ?? false
+    let digest = try Self.sha256(file, check)
+    guard try file.checkUnchanged() == status else { return digest }
+    known.withLock { $0[status] = digest }
+    if isSettled { memory?.remember(digest, of: status) }
+    return digest
+  }
+
+  private static func sha256(_ file: OpenFile, _ check: Check) throws -> String {
+    let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
+    defer { piece.deallocate() }
+    var hash = SHA256()
+    var offset = 0
+    while true {
+      try check()
+      let count = try file.fill(piece, at: offset)
+      if count == 0 { return hexadecimal(hash.finalize()) }
+      hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: piece[..<count]))
+      offset += count
+    }
+  }
+
+  /// - Parameter folders: Those met so far with their digests; nil for those that are being digested.
+  private func digestFolder(
+    _ path: String, _ status: FileStatus, _ folders: inout [FileStatus: String?], _ check: Check
+  ) throws -> String {
+    if let met = folders[status] {
+      // A link leads back to a folder that holds it.
+      guard let digest = met else { throw FileError("descend into", path, code: ELOOP) }
+      return digest
+    }
+    folders[status] = .some(nil)
+    var hash = SHA256()
+    for name in try FileReader.names(inFolder: path) where !name.hasPrefix(".") {
+      let child = joinPath(path, name)
+      guard let status = FileStatus(path: child) else { continue }
+      switch status.kind {
+      case .file:
+        let digest = try digest(of: OpenFile(child), check: check)
+        hash.update(data: Array("\(name)\u{0}\(digest)\n".utf8))
+      case .folder:
+        let digest = try digestFolder(child, status, &folders, check)
+        hash.update(data: Array("\(name)\u{0}/\(digest)\n".utf8))
+      case .pipe, .socket, .device: continue
+      }
+    }
+    let digest = hexadecimal(hash.finalize())
+    folders[status] = digest
+    return digest
+  }
+}
