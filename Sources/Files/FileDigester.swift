@@ -20,8 +20,8 @@ package final class FileDigester: Sendable {
   package static let shared = FileDigester(
     memory: CacheFolder.path.map { DigestMemory(path: joinPath($0, "file-digests.txt")) })
 
-  /// Stops a digest: throws the error with which it is to end.
-  package typealias Check = () throws -> Void
+  /// Called for every megabyte that is digested below; what it throws ends the digest.
+  @TaskLocal package static var check: @Sendable () throws -> Void = {}
 
   private let known = Mutex<[FileStatus: String]>([:])
   private let memory: DigestMemory?
@@ -33,29 +33,25 @@ package final class FileDigester: Sendable {
 
   /// Digests a regular file, or a folder with everything below it.
   ///
-  /// - Parameters:
-  ///   - path: An existing file or folder.
-  ///   - check: Called for every megabyte that is read; what it throws ends the digest.
+  /// - Parameter path: An existing file or folder.
   /// - Returns: 64 hexadecimal digits: for a file the SHA-256 of its bytes; for a folder that of its
   ///   sorted names and their digests. Hidden files, and what is neither a file nor a folder, are left
   ///   out of a folder.
   /// - Throws: `FileError` when something cannot be read, is no file, or changes while it is read; what
   ///   `check` throws.
-  package func digest(_ path: String, check: Check = {}) throws -> String {
+  package func digest(_ path: String) throws -> String {
     guard let status = FileStatus(path: path) else { throw FileError("open", path, code: errno) }
-    if status.kind != .folder { return try digest(of: OpenFile(path), check: check) }
+    if status.kind != .folder { return try digest(of: OpenFile(path)) }
     var folders: [FileStatus: String?] = [:]
-    return try digestFolder(path, status, &folders, check)
+    return try digestFolder(path, status, &folders)
   }
 
   /// Digests a file that is open: the bytes that its descriptor gives, whatever stands at its path now.
   ///
-  /// - Parameters:
-  ///   - file: The file.
-  ///   - check: Called for every megabyte that is read; what it throws ends the digest.
+  /// - Parameter file: The file.
   /// - Returns: The SHA-256 of its bytes in 64 hexadecimal digits.
   /// - Throws: `FileError` when it cannot be read or has changed since it was opened; what `check` throws.
-  package func digest(of file: OpenFile, check: Check = {}) throws -> String {
+  package func digest(of file: OpenFile) throws -> String {
     let status = try file.checkUnchanged()
     if let digest = known.withLock({ $0[status] }) { return digest }
     if let digest = memory?.digest(of: status) {
@@ -63,14 +59,14 @@ package final class FileDigester: Sendable {
       return digest
     }
     let isSettled = memory?.isSettled(status) ?? false
-    let digest = try Self.sha256(file, check)
+    let digest = try Self.sha256(file)
     guard try file.checkUnchanged() == status else { return digest }
     known.withLock { $0[status] = digest }
     if isSettled { memory?.remember(digest, of: status) }
     return digest
   }
 
-  private static func sha256(_ file: OpenFile, _ check: Check) throws -> String {
+  private static func sha256(_ file: OpenFile) throws -> String {
     let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
     defer { piece.deallocate() }
     var hash = SHA256()
@@ -86,7 +82,7 @@ package final class FileDigester: Sendable {
 
   /// - Parameter folders: Those met so far with their digests; nil for those that are being digested.
   private func digestFolder(
-    _ path: String, _ status: FileStatus, _ folders: inout [FileStatus: String?], _ check: Check
+    _ path: String, _ status: FileStatus, _ folders: inout [FileStatus: String?]
   ) throws -> String {
     if let met = folders[status] {
       // A link leads back to a folder that holds it.
@@ -100,10 +96,10 @@ package final class FileDigester: Sendable {
       guard let status = FileStatus(path: child) else { continue }
       switch status.kind {
       case .file:
-        let digest = try digest(of: OpenFile(child), check: check)
+        let digest = try digest(of: OpenFile(child))
         hash.update(data: Array("\(name)\u{0}\(digest)\n".utf8))
       case .folder:
-        let digest = try digestFolder(child, status, &folders, check)
+        let digest = try digestFolder(child, status, &folders)
         hash.update(data: Array("\(name)\u{0}/\(digest)\n".utf8))
       case .pipe, .socket, .device: continue
       }

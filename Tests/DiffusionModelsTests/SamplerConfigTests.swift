@@ -1,4 +1,5 @@
 import DiffusionModels
+import ResgraphFiles
 import ResgraphWeights
 import TensorRuntime
 import Testing

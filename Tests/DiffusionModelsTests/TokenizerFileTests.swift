@@ -1,5 +1,6 @@
 import DiffusionModels
 import Foundation
+import ResgraphFiles
 import ResgraphWeights
 import Testing
 

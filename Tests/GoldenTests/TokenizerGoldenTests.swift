@@ -1,5 +1,6 @@
 import DiffusionModels
 import Foundation
+import ResgraphFiles
 import Testing
 
 /// CLIP's tokenizer against transformers, on the fixtures of tools/goldens/tokenizer_make.py.

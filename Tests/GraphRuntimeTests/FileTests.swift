@@ -5,68 +5,12 @@ import Testing
 
 @Suite("Files")
 struct FileTests {
-  @Test func writesInOnePiece() throws {
-    let folder = try TestFolder()
-    let path = folder.path + "/a/b/c.txt"
-    try AtomicFile.write(Array("first".utf8), to: path)
-    try AtomicFile.write(to: path) { writer in
-      try writer.write(Array("sec".utf8))
-      #expect(try TestFiles.read(path) == "first")
-      try writer.write(Array("ond".utf8))
-    }
-    #expect(try TestFiles.read(path) == "second")
-    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path + "/a/b") == ["c.txt"])
-  }
-
-  @Test func aFailedWriteLeavesNothing() throws {
-    struct Stop: Error {}
-    let folder = try TestFolder()
-    let path = folder.path + "/c.txt"
-    try AtomicFile.write([1], to: path)
-    #expect(throws: Stop.self) {
-      try AtomicFile.write(to: path) { writer in
-        try writer.write([2, 3])
-        throw Stop()
-      }
-    }
-    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["c.txt"])
-    #expect(FileManager.default.contents(atPath: path) == Data([1]))
-  }
-
-  @Test func refusalsKeepTheirReason() throws {
-    let folder = try TestFolder()
-    try folder.write("file", "x")
-    #expect(throws: FileError("make the folder", folder.path + "/file", code: EEXIST)) {
-      try AtomicFile.write([1], to: folder.path + "/file/inside")
-    }
-    #expect(throws: FileError.self) { try AtomicFile.write([1], to: "/proc/nothing/x") }
-    try AtomicFile.makeFolder(folder.path + "/x/y")
-    #expect(throws: FileError("write", folder.path + "/x", code: EISDIR)) {
-      try AtomicFile.write([1], to: folder.path + "/x")
-    }
-    #expect(
-      "\(FileError("open", "a \"b\"", code: ENOENT))"
-        == #"cannot open "a \"b\"": No such file or directory"#)
-  }
 
   /// What is to be read and is missing has a code of its own; what cannot be written is an I/O error.
   @Test func aMissingFolderToWriteToIsNoMissingInput() {
     #expect(FileError("open", "x", code: ENOENT).exitStatus == .missingFile)
     #expect(FileError("make the folder", "/proc/x", code: ENOENT).exitStatus == .ioError)
     #expect(FileError("write", "x/y", code: ENOTDIR).exitStatus == .ioError)
-  }
-
-  @Test func whatCouldNotBeWrittenIsFoundWithoutWriting() throws {
-    let folder = try TestFolder()
-    try AtomicFile.check(folder.path + "/a/b/c.png")
-    #expect(!FileManager.default.fileExists(atPath: folder.path + "/a"), "made for the check alone")
-    try AtomicFile.makeFolder(folder.path + "/a")
-    try folder.write("b.png", "x")
-    try AtomicFile.check(folder.path + "/b.png")
-    #expect(try TestFiles.read(folder.path + "/b.png") == "x")
-    #expect(throws: FileError.self) { try AtomicFile.check(folder.path + "/b.png/c.png") }
-    #expect(throws: FileError.self) { try AtomicFile.check(folder.path + "/a") }
-    #expect(throws: FileError.self) { try AtomicFile.check("/proc/x/y.png") }
   }
 
   @Test func aFullDiskIsTemporary() throws {
@@ -96,28 +40,6 @@ struct FileTests {
     }
   }
 
-  @Test func digestsOfFoldersFollowNamesAndContents() throws {
-    func digest(_ entries: [(String, String)]) throws -> String {
-      let folder = try TestFolder()
-      for (name, text) in entries { try folder.write("m/" + name, text) }
-      return try FileAccess().digest(folder.path + "/m")
-    }
-    let base = try digest([("a", "1"), ("b/c", "2")])
-    #expect(try digest([("b/c", "2"), ("a", "1"), (".hidden", "3")]) == base)
-    #expect(try digest([("a", "2"), ("b/c", "2")]) != base)
-    #expect(try digest([("a", "1"), ("b/d", "2")]) != base)
-    #expect(try digest([("a", "1"), ("bc", "2")]) != base)
-    #expect(try digest([("a", "1")]) != base)
-  }
-
-  @Test func foldersInACircleAreRefused() throws {
-    let folder = try TestFolder()
-    try folder.write("m/a", "1")
-    try FileManager.default.createSymbolicLink(
-      atPath: folder.path + "/m/loop", withDestinationPath: ".")
-    #expect(throws: FileError.self) { try FileAccess().digest(folder.path + "/m") }
-  }
-
   @Test func pathsAreLookedUpInOrder() throws {
     let folder = try TestFolder()
     try folder.write("one/both", "1")
@@ -131,8 +53,6 @@ struct FileTests {
     #expect(files.writable("x/y") == "/out/x/y")
     #expect(files.writable("/abs") == "/abs")
     #expect(throws: ValueMismatch.self) { try files.existing("gone") }
-    #expect(joinPath("", "a") == "a")
-    #expect(joinPath("a/", "b") == "a/b")
   }
 
   @Test func modelPathsComeAfterTheGraphsFolder() throws {

@@ -1,3 +1,4 @@
+import ResgraphFiles
 import TensorRuntime
 import Testing
 

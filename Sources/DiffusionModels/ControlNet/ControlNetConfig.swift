@@ -1,3 +1,4 @@
+import ResgraphFiles
 import ResgraphWeights
 
 /// Everything about a `ControlNetModel` that its `config.json` decides.

@@ -1,3 +1,4 @@
+import ResgraphFiles
 import ResgraphWeights
 
 /// What a graph can choose about sampling, beside the number of steps.

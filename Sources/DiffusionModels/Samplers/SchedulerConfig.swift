@@ -1,3 +1,4 @@
+import ResgraphFiles
 import ResgraphWeights
 
 /// A checkpoint's `scheduler_config.json`: the values it states, and nothing else.

@@ -20,6 +20,12 @@ struct TokenizerDescription {
 }
 
 extension CLIPTokenizer {
+  /// The names of all files of a folder that say something about its tokenizer.
+  package static let fileNames = [
+    "tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json",
+    "special_tokens_map.json", "added_tokens.json",
+  ]
+
   /// Reads the tokenizer of a model folder.
   ///
   /// `tokenizer.json` is used where there is one, else `vocab.json` with `merges.txt`. Special tokens, padding

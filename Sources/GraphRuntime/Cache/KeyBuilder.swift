@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// Computes the cache keys of a graph's nodes, each after what it depends on.
 struct KeyBuilder {
   private(set) var keys: [String: CacheKey] = [:]
@@ -90,10 +92,13 @@ struct KeyBuilder {
 
   private func contents(_ instance: NodeInstance) throws -> [String] {
     let files = graph.environment.files
-    if digestsFiles, let own = try instance.node.contentDigests(files) { return own }
-    return try instance.params.sorted { $0.name < $1.name }.flatMap { param in
-      try param.port.inputPaths.map {
-        digestsFiles ? try files.digest($0.resolved) : files.identity($0.resolved)
+    let token = graph.environment.cancellation
+    return try FileDigester.$check.withValue(token.check) {
+      if digestsFiles, let own = try instance.node.contentDigests(files) { return own }
+      return try instance.params.sorted { $0.name < $1.name }.flatMap { param in
+        try param.port.inputPaths.map {
+          digestsFiles ? try files.digest($0.resolved) : files.identity($0.resolved)
+        }
       }
     }
   }

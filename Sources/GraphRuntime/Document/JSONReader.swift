@@ -1,15 +1,10 @@
+import ResgraphFiles
+
 /// Reads strict JSON into the same tree as YAML.
 ///
 /// libyaml takes most JSON but not all: surrogate pairs in `\u` escapes, which every JSON writer uses
 /// for emoji, are an error to it.
-struct JSONReader {
-  private let scalars: [Unicode.Scalar]
-  private let file: String
-  private let limits: YAMLLimits
-  private var index = 0
-  private var cursor = Cursor()
-  private var collector = DiagnosticCollector()
-
+enum JSONReader {
   /// Reads a document.
   ///
   /// - Parameters:
@@ -20,202 +15,108 @@ struct JSONReader {
   static func read(
     _ text: String, file: String, limits: YAMLLimits
   ) -> (root: YAMLNode?, found: [Diagnostic]) {
-    var reader = JSONReader(text, file: file, limits: limits)
-    do {
-      reader.skipSpace()
-      let root = try reader.value(depth: 0)
-      reader.skipSpace()
-      if reader.index < reader.scalars.count {
-        throw reader.error("text after the end of the value")
+    let accepted = JSONLimits(
+      depth: limits.depth, byteCount: limits.byteCount, values: limits.nodeCount,
+      roundsLargeIntegers: false, acceptsNonFinite: false)
+    return Array(text.utf8).withUnsafeBytes { bytes in
+      var parser = JSONParser(
+        bytes, limits: accepted, builder: YAMLNodeBuilder(text, file: file))
+      do throws(JSONError) {
+        let root = try parser.document()
+        return (root, parser.builder.collector.found)
+      } catch {
+        return (nil, [diagnostic(error, text, file: file, limits: limits)])
       }
-      return (root, reader.collector.found)
-    } catch let fatal as FatalDiagnostic {
-      return (nil, [fatal.diagnostic])
-    } catch {
-      preconditionFailure("the JSON reader throws nothing else: \(error)")
     }
   }
 
-  private init(_ text: String, file: String, limits: YAMLLimits) {
-    scalars = Array(text.unicodeScalars)
-    self.file = file
-    self.limits = limits
-  }
-
-  private var next: Unicode.Scalar? { index < scalars.count ? scalars[index] : nil }
-
-  private mutating func advance() {
-    cursor.advance(over: scalars[index])
-    index += 1
-  }
-
-  private mutating func skipSpace() {
-    while let scalar = next, scalar == " " || scalar == "\n" || scalar == "\r" || scalar == "\t" {
-      advance()
+  private static func diagnostic(
+    _ error: JSONError, _ text: String, file: String, limits: YAMLLimits
+  ) -> Diagnostic {
+    var builder = YAMLNodeBuilder(text, file: file)
+    let range = SourceRange(file: file, start: builder.place(error.offset))
+    guard error.isTooDeep else {
+      return Diagnostic(.syntax, "not JSON: \(error.reason)", at: range)
     }
+    return Diagnostic(
+      .limit, "collections are nested too deeply", at: range,
+      .init(expected: "at most \(limits.depth) levels"))
   }
+}
 
-  private func error(_ message: String) -> FatalDiagnostic {
-    FatalDiagnostic(.syntax, "not JSON: \(message)", at: cursor.range(file))
-  }
+/// Makes the document tree of a JSON text.
+private struct YAMLNodeBuilder: JSONBuilder {
+  /// Names that are given twice.
+  private(set) var collector = DiagnosticCollector()
+  private let file: String
+  private var scalars: String.UnicodeScalarView.Iterator
+  private var offset = 0
+  private var cursor = Cursor()
 
-  private mutating func expect(_ scalar: Unicode.Scalar) throws {
-    guard next == scalar else { throw error("expected `\(scalar)`") }
-    advance()
-  }
-
-  private mutating func value(depth: Int) throws -> YAMLNode {
-    guard depth < limits.depth else {
-      throw FatalDiagnostic(
-        .limit, "collections are nested too deeply", at: cursor.range(file),
-        .init(expected: "at most \(limits.depth) levels"))
-    }
-    let start = cursor.position
-    let content: YAMLNode.Content
-    switch next {
-    case "{": content = try object(depth: depth)
-    case "[": content = try array(depth: depth)
-    case "\"":
-      let text = try string()
-      content = .scalar(.string(text), source: text)
-    default: content = try word()
-    }
-    return YAMLNode(
-      content: content, range: SourceRange(file: file, start: start, end: cursor.position))
-  }
-
-  private mutating func object(depth: Int) throws -> YAMLNode.Content {
-    try expect("{")
+  struct Members {
     var entries: [YAMLNode.Entry] = []
-    var seen: Set<String> = []
-    skipSpace()
-    if next == "}" {
-      advance()
-      return .mapping([])
+    var names: Set<String> = []
+  }
+
+  init(_ text: String, file: String) {
+    self.file = file
+    scalars = text.unicodeScalars.makeIterator()
+  }
+
+  mutating func place(_ offset: Int) -> SourcePosition {
+    while self.offset < offset, let scalar = scalars.next() {
+      cursor.advance(over: scalar)
+      self.offset += UTF8.width(scalar)
     }
-    while true {
-      skipSpace()
-      let start = cursor.position
-      let key = try string()
-      let range = SourceRange(file: file, start: start, end: cursor.position)
-      skipSpace()
-      try expect(":")
-      skipSpace()
-      let item = try value(depth: depth + 1)
-      if seen.insert(key).inserted {
-        entries.append(.init(key: key, keyRange: range, value: item))
-      } else {
-        collector.error(.duplicateKey, "key `\(key)` is given twice", at: range)
+    return cursor.position
+  }
+
+  func scalar(
+    _ scalar: JSONScalar, from start: SourcePosition, to end: SourcePosition
+  ) throws(JSONError) -> YAMLNode {
+    switch scalar {
+    case .string(let text): return node(.scalar(.string(text), source: text), start, end)
+    case .null: return node(.scalar(.null, source: "null"), start, end)
+    case .bool(let value):
+      return node(.scalar(.bool(value), source: value ? "true" : "false"), start, end)
+    case .nonFinite(let value): return node(.scalar(.float(value), source: "\(value)"), start, end)
+    case .number(let text, _, let offset):
+      guard let literal = ScalarResolution.resolve(text) else {
+        throw JSONError(offset: offset, reason: "number too large")
       }
-      skipSpace()
-      if next == "}" {
-        advance()
-        return .mapping(entries)
-      }
-      try expect(",")
+      return node(.scalar(literal, source: text), start, end)
     }
   }
 
-  private mutating func array(depth: Int) throws -> YAMLNode.Content {
-    try expect("[")
-    var items: [YAMLNode] = []
-    skipSpace()
-    if next == "]" {
-      advance()
-      return .sequence([])
-    }
-    while true {
-      skipSpace()
-      items.append(try value(depth: depth + 1))
-      skipSpace()
-      if next == "]" {
-        advance()
-        return .sequence(items)
-      }
-      try expect(",")
+  func array(
+    _ elements: [YAMLNode], from start: SourcePosition, to end: SourcePosition
+  ) -> YAMLNode {
+    node(.sequence(elements), start, end)
+  }
+
+  func members() -> Members { Members() }
+
+  mutating func add(
+    _ value: YAMLNode, named name: String, from start: SourcePosition, to end: SourcePosition,
+    to members: inout Members
+  ) throws(JSONError) {
+    let range = SourceRange(file: file, start: start, end: end)
+    if members.names.insert(name).inserted {
+      members.entries.append(.init(key: name, keyRange: range, value: value))
+    } else {
+      collector.error(.duplicateKey, "key `\(name)` is given twice", at: range)
     }
   }
 
-  private mutating func word() throws -> YAMLNode.Content {
-    var text = ""
-    while let scalar = next, scalar.isASCII,
-      scalar.properties.isAlphabetic
-        || scalar.properties.numericType != nil || scalar == "-" || scalar == "+" || scalar == "."
-    {
-      text.unicodeScalars.append(scalar)
-      advance()
-    }
-    switch text {
-    case "true", "false", "null": break
-    default: guard Self.isNumber(text) else { throw error("expected a value") }
-    }
-    guard let literal = ScalarResolution.resolve(text) else { throw error("number too large") }
-    return .scalar(literal, source: text)
+  func object(
+    _ members: Members, from start: SourcePosition, to end: SourcePosition
+  ) -> YAMLNode {
+    node(.mapping(members.entries), start, end)
   }
 
-  /// `-?(0|[1-9][0-9]*)` and then fraction and exponent, which `Double` checks.
-  private static func isNumber(_ text: String) -> Bool {
-    let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
-    guard let first = digits.utf8.first, (0x30...0x39).contains(first), Double(text) != nil,
-      !digits.contains(where: { "xXpP".contains($0) })
-    else { return false }
-    let second = digits.dropFirst().utf8.first ?? UInt8(ascii: ".")
-    return first != UInt8(ascii: "0") || !(0x30...0x39).contains(second)
-  }
-
-  private mutating func string() throws -> String {
-    try expect("\"")
-    var text = ""
-    while let scalar = next {
-      switch scalar {
-      case "\"":
-        advance()
-        return text
-      case "\\":
-        advance()
-        text.unicodeScalars.append(try escape())
-      case "\n", "\r", "\t": throw error("unescaped line break or tab in a string")
-      default:
-        text.unicodeScalars.append(scalar)
-        advance()
-      }
-    }
-    throw error("a string does not end")
-  }
-
-  private mutating func escape() throws -> Unicode.Scalar {
-    guard let scalar = next else { throw error("a string does not end") }
-    let simple: [Unicode.Scalar: Unicode.Scalar] = [
-      "\"": "\"", "\\": "\\", "/": "/", "b": "\u{8}", "f": "\u{C}", "n": "\n", "r": "\r",
-      "t": "\t",
-    ]
-    if let value = simple[scalar] {
-      advance()
-      return value
-    }
-    guard scalar == "u" else { throw error("unknown escape") }
-    advance()
-    let first = try hexDigits()
-    if let value = Unicode.Scalar(first) { return value }
-    guard (0xD800..<0xDC00).contains(first), next == "\\" else { throw error("lone surrogate") }
-    advance()
-    try expect("u")
-    let second = try hexDigits()
-    guard (0xDC00..<0xE000).contains(second),
-      let value = Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00))
-    else { throw error("lone surrogate") }
-    return value
-  }
-
-  private mutating func hexDigits() throws -> UInt32 {
-    var value: UInt32 = 0
-    for _ in 0..<4 {
-      guard let scalar = next, scalar.isASCII, let digit = Character(scalar).hexDigitValue else {
-        throw error("expected four hexadecimal digits")
-      }
-      value = value << 4 | UInt32(digit)
-      advance()
-    }
-    return value
+  private func node(
+    _ content: YAMLNode.Content, _ start: SourcePosition, _ end: SourcePosition
+  ) -> YAMLNode {
+    YAMLNode(content: content, range: SourceRange(file: file, start: start, end: end))
   }
 }

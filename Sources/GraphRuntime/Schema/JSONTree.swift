@@ -17,44 +17,24 @@ indirect enum JSONTree: Sendable {
   }
 
   /// The text, indented by two spaces, ending in a line feed.
-  var text: String {
-    var result = ""
-    write(to: &result, indent: "")
-    return result + "\n"
-  }
+  var text: String { written(isIndented: true) + "\n" }
 
   /// The text on one line.
-  var compactText: String {
-    switch self {
-    case .literal(let literal): Self.spell(literal)
-    case .array(let items): "[" + items.map(\.compactText).joined(separator: ",") + "]"
-    case .object(let entries):
-      "{" + entries.map { quoted($0.0) + ":" + $0.1.compactText }.joined(separator: ",") + "}"
-    }
+  var compactText: String { written(isIndented: false) }
+
+  private func written(isIndented: Bool) -> String {
+    var writer = JSONWriter(isIndented: isIndented)
+    write(to: &writer)
+    return writer.text
   }
 
-  private func write(to result: inout String, indent: String) {
-    let inner = indent + "  "
+  private func write(to writer: inout JSONWriter) {
     switch self {
-    case .literal(let literal): result += Self.spell(literal)
-    case .array(let items) where items.isEmpty: result += "[]"
-    case .object(let entries) where entries.isEmpty: result += "{}"
-    case .array(let items):
-      result += "[\n"
-      for (index, item) in items.enumerated() {
-        result += inner
-        item.write(to: &result, indent: inner)
-        result += index + 1 < items.count ? ",\n" : "\n"
-      }
-      result += indent + "]"
+    case .literal(let literal): writer.word(Self.spell(literal))
+    case .array(let items): writer.array(items) { $0.write(to: &$1) }
     case .object(let entries):
-      result += "{\n"
-      for (index, (key, value)) in entries.enumerated() {
-        result += inner + quoted(key) + ": "
-        value.write(to: &result, indent: inner)
-        result += index + 1 < entries.count ? ",\n" : "\n"
-      }
-      result += indent + "}"
+      let members = entries.map { (key: $0.0, value: $0.1) }
+      writer.object(members, escapesDelete: true) { $0.write(to: &$1) }
     }
   }
 

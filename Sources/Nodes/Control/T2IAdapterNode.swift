@@ -1,5 +1,6 @@
 import DiffusionModels
 import GraphRuntime
+import ResgraphFiles
 import ResgraphPictures
 import ResgraphWeights
 import TensorRuntime
@@ -22,6 +23,12 @@ struct T2IAdapterNode: NodeType {
   mutating func validate(_ context: ValidationContext) throws {
     guard let path = $path.known else { return }
     _ = try adapter(path)
+  }
+
+  func contentDigests(_ files: FileAccess) throws -> [String]? {
+    guard let path = $path.known else { return nil }
+    let folder = try ComponentFolder(path: path.resolved)
+    return [try folder.source.digest, folder.config.canonicalText()]
   }
 
   /// The adapter's folder and what its configuration says, checked.

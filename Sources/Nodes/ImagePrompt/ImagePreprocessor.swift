@@ -1,3 +1,4 @@
+import ResgraphFiles
 import ResgraphPictures
 import ResgraphWeights
 import TensorRuntime

@@ -1,4 +1,6 @@
+import DiffusionModels
 import GraphRuntime
+import ResgraphFiles
 import ResgraphWeights
 
 /// Opens a checkpoint.
@@ -56,7 +58,8 @@ struct CheckpointLoad: NodeType {
   }
 
   func contentDigests(_ files: FileAccess) throws -> [String]? {
-    guard let layout = $unet.set?.base.layout else { return nil }
+    guard let path = $path.known else { return nil }
+    let layout = try CheckpointLayout.open(path: path.resolved)
     var digests = try layout.components.map { component in
       "\(component.rawValue) \(try layout.digest(component))"
     }
@@ -64,7 +67,11 @@ struct CheckpointLoad: NodeType {
     digests.append("missing prompt \(layout.zeroesMissingPrompt ? "zeros" : "encoded")")
     for component in layout.components {
       guard let folder = layout.tokenizerFolder(component) else { continue }
-      digests.append("tokenizer of \(component.rawValue) \(try files.digest(folder))")
+      for name in CLIPTokenizer.fileNames {
+        let file = joinPath(folder, name)
+        guard FileStatus(path: file) != nil else { continue }
+        digests.append("\(name) of \(component.rawValue) \(try files.digest(file))")
+      }
     }
     return digests
   }

@@ -26,6 +26,11 @@ struct LoRALoad: NodeType {
 
   init() {}
 
+  func contentDigests(_ files: FileAccess) throws -> [String]? {
+    guard let path = $path.known else { return nil }
+    return [try LoRAAdapter(path: path.resolved).digest]
+  }
+
   mutating func run(_ context: NodeContext) throws {
     let adapter = try LoRAAdapter(path: path.resolved)
     let overlay = WeightOverlay.lora(

@@ -37,6 +37,7 @@ struct ResAdapterLoad: NodeType {
   }
 
   func contentDigests(_ files: FileAccess) throws -> [String]? {
-    [try ResAdapterFiles(path: path.resolved).digest]
+    guard let path = $path.known else { return nil }
+    return [try ResAdapterFiles(path: path.resolved).digest]
   }
 }

@@ -24,7 +24,7 @@ struct VAELoad: NodeType {
   }
 
   func contentDigests(_ files: FileAccess) throws -> [String]? {
-    guard case .own(let layout, _) = $vae.set?.origin else { return nil }
-    return [try layout.digest]
+    guard let path = $path.known else { return nil }
+    return [try AutoencoderLayout.open(path: path.resolved).digest]
   }
 }

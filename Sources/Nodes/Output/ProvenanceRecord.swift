@@ -1,4 +1,5 @@
 public import GraphRuntime
+import ResgraphFiles
 import ResgraphWeights
 
 /// What a picture says about its making: the graph with all values of the run, the engine, and the
@@ -22,6 +23,7 @@ public struct ProvenanceRecord: Sendable {
   /// - Throws: `FileError` when a file cannot be read any more.
   public init(_ graph: ValidatedGraph, folder: String, version: String) throws {
     let files = graph.environment.files
+    let token = graph.environment.cancellation
     var digests: [String: JSONValue] = [:]
     for node in graph.nodes {
       for param in node.schema.params where param.kind == .path {
@@ -29,7 +31,8 @@ public struct ProvenanceRecord: Sendable {
           continue
         }
         let file = try files.seen(from: origin.folder).existing(path)
-        digests[path] = .string(try files.digest(file))
+        digests[path] = .string(
+          try FileDigester.$check.withValue(token.check) { try files.digest(file) })
       }
     }
     let facts: JSONValue = [

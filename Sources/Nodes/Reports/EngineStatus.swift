@@ -1,4 +1,5 @@
 public import GraphRuntime
+import ResgraphFiles
 import ResgraphPictures
 public import ResgraphWeights
 
@@ -8,22 +9,19 @@ public import ResgraphWeights
 /// - Returns: The code; nil for errors of other origin.
 public func engineStatus(of error: any Error) -> ExitStatus? {
   switch error {
-  case let error as WeightError:
-    switch error {
-    case .file(let error): error.exitStatus
-    case .partMissing: .missingFile
-    default: .invalid
-    }
+  case let error as WeightError: error.exitStatus
   case is ImageError, is ConfigurationFault: .invalid
   default: nil
   }
 }
 
 extension WeightError: ExitStatusError {
-  /// `missingFile` for absent files, `ioError` for unreadable ones, else `nodeFailed`: whether the graph
-  /// is invalid depends on when the error is found.
+  /// `missingFile` for absent files, that of the `FileError` for unreadable ones, else `invalid`.
   public var exitStatus: ExitStatus {
-    let status = engineStatus(of: self) ?? .nodeFailed
-    return status == .invalid ? .nodeFailed : status
+    switch self {
+    case .file(let error): error.exitStatus
+    case .partMissing: .missingFile
+    default: .invalid
+    }
   }
 }

@@ -1,5 +1,6 @@
 import DiffusionModels
 import GraphRuntime
+import ResgraphFiles
 import ResgraphWeights
 
 /// A checkpoint that was opened by header.

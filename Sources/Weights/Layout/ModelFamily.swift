@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// A family of diffusion models; adapters fit models of one family.
 ///
 /// The names are nominal. A configuration decides by its features, not by its sizes, so that small

@@ -1,3 +1,4 @@
+import ResgraphFiles
 import TensorRuntime
 
 /// A checkpoint in one file with the original names, as it is seen under diffusers' names.

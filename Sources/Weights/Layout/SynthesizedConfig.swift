@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// Configurations for checkpoints that carry none, read off the shapes of the tensors.
 ///
 /// What shapes do not tell (head counts, scaling factor, schedule) comes from the family.

@@ -1,3 +1,4 @@
+import ResgraphFiles
 import TensorRuntime
 
 /// The rule that turns alphas and ranks into scales, as diffusers applies it.

@@ -1,3 +1,4 @@
+import ResgraphFiles
 import TensorRuntime
 
 /// The checked table of contents of a safetensors file.

@@ -1,3 +1,4 @@
+import ResgraphFiles
 import TensorRuntime
 
 /// The few names that stand for data; everything else stays inert.

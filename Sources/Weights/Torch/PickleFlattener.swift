@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// Turns the nested dictionaries of a pickle into tensors by dotted name.
 struct PickleFlattener {
   static let maximumDepth = 32

@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// The parts of a torch zip: the pickle, the storages by key, and the byte order.
 struct TorchContents {
   let document: PickleDocument

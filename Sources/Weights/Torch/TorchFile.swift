@@ -1,3 +1,4 @@
+import ResgraphFiles
 import Synchronization
 public import TensorRuntime
 

@@ -1,6 +1,7 @@
 import DiffusionModels
 import Foundation
 import GraphRuntime
+import ResgraphFiles
 import TensorRuntime
 import Testing
 

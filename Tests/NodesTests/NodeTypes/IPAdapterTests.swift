@@ -1,5 +1,6 @@
 import DiffusionModels
 import GraphRuntime
+import ResgraphFiles
 import ResgraphWeights
 import TensorRuntime
 import Testing

@@ -1,5 +1,6 @@
 import Foundation
 import GraphRuntime
+import ResgraphFiles
 import ResgraphWeights
 import TensorRuntime
 import Testing

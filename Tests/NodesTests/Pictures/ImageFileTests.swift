@@ -1,4 +1,5 @@
 import Foundation
+import ResgraphFiles
 import Testing
 
 @testable import Resgraph
@@ -74,7 +75,12 @@ import Testing
     #expect(throws: ImageError.unknownFormat(path: "x", kind: "empty")) {
       try ImageFile.decode([], path: "x")
     }
-    #expect(throws: ImageError.self) { try ImageFile.read(path: "/nowhere/at/all.png") }
+    #expect(throws: FileError("open", "/nowhere/at/all.png", code: ENOENT)) {
+      try ImageFile.read(path: "/nowhere/at/all.png")
+    }
+    #expect(throws: FileError("open", "/dev/zero", .notAFile(.device))) {
+      try ImageFile.size(path: "/dev/zero")
+    }
   }
 
   private func crc(_ bytes: ArraySlice<UInt8>) -> [UInt8] {

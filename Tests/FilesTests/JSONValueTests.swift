@@ -1,6 +1,5 @@
+import ResgraphFiles
 import Testing
-
-@testable import ResgraphWeights
 
 @Suite("JSON")
 struct JSONValueTests {
