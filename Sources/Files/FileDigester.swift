@@ -80,7 +80,7 @@ package final class FileDigester: Sendable {
     }
   }
 
-  /// - Parameter folders: Those met so far with their digests; nil for those that are being digested.
+  /// Digests a folder; `folders` holds those met so far, with nil for those that are being digested.
   private func digestFolder(
     _ path: String, _ status: FileStatus, _ folders: inout [FileStatus: String?]
   ) throws -> String {

@@ -6,8 +6,9 @@ import Musl
 import Darwin
 #endif
 
-/// A file that is open for reading. This is the one place that decides what may be opened.
+/// A file that is open for reading.
 ///
+/// This is the one place that decides what may be opened.
 /// Only regular files are opened. A folder, a device, a socket or a pipe is refused by the name of what
 /// it is; reading one might never end. The file is opened without blocking, and asked what it is once it
 /// is open, so that nothing can be put in its place in between. Links are followed.

@@ -45,6 +45,8 @@ extension WeightError: CustomStringConvertible {
   /// One sentence for people, naming the file, what was expected and what was found.
   public var description: String {
     switch self {
+    case .file(let error) where error.isMissingFile:
+      return "\(error.path): no such file or folder"
     case .file(let error): return "\(error.path): \(error.explanation)"
     case .partMissing(let path, let reason): return "\(path): \(reason)"
     case .lfsPointer(let path):

@@ -1,4 +1,5 @@
 import Foundation
+import ResgraphFiles
 import ResgraphWeights
 import Synchronization
 import TensorRuntime
