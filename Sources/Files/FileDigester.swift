@@ -20,8 +20,25 @@ package final class FileDigester: Sendable {
   package static let shared = FileDigester(
     memory: CacheFolder.path.map { DigestMemory(path: joinPath($0, "file-digests.txt")) })
 
-  /// Called for every megabyte that is digested below; what it throws ends the digest.
-  @TaskLocal package static var check: @Sendable () throws -> Void = {}
+  /// A reason to stop, as an object: a task cannot hold a closure.
+  private final class Check: Sendable {
+    let body: @Sendable () throws -> Void
+    init(_ body: @escaping @Sendable () throws -> Void) { self.body = body }
+  }
+
+  @TaskLocal private static var check: Check?
+
+  /// Digests files under supervision.
+  ///
+  /// - Parameters:
+  ///   - check: Called for every megabyte that `body` digests; what it throws ends the digest.
+  ///   - body: Digests files, directly or through what it calls.
+  /// - Returns: What `body` returns.
+  package static func checking<Result>(
+    _ check: @escaping @Sendable () throws -> Void, _ body: () throws -> Result
+  ) rethrows -> Result {
+    try $check.withValue(Check(check), operation: body)
+  }
 
   private let known = Mutex<[FileStatus: String]>([:])
   private let memory: DigestMemory?
@@ -72,7 +89,7 @@ package final class FileDigester: Sendable {
     var hash = SHA256()
     var offset = 0
     while true {
-      try check()
+      try check?.body()
       let count = try file.fill(piece, at: offset)
       if count == 0 { return hexadecimal(hash.finalize()) }
       hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: piece[..<count]))

@@ -53,7 +53,7 @@ package struct FileStatus: Hashable, Sendable {
 
 extension FileStatus {
   /// The identity of a file as a line of text, without its digest.
-  var text: String { "\(device) \(inode) \(size) \(modified) \(changed)" }
+  package var text: String { "\(device) \(inode) \(size) \(modified) \(changed)" }
 
   /// Reads what `text` wrote.
   init?(fields: [Substring]) {

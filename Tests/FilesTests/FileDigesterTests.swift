@@ -10,7 +10,7 @@ import Testing
   /// A digest, and in how many pieces the file was read for it.
   private func counted(_ digest: () throws -> String) throws -> (digest: String, reads: Int) {
     nonisolated(unsafe) var count = 0
-    let digest = try FileDigester.$check.withValue({ count += 1 }, operation: digest)
+    let digest = try FileDigester.checking({ count += 1 }, digest)
     return (digest, count)
   }
 
@@ -34,8 +34,8 @@ import Testing
     let path = try folder.write("a", [UInt8](repeating: 7, count: 3 << 20))
     let digester = FileDigester()
     #expect(throws: Stop.self) {
-      try FileDigester.$check.withValue(
-        { throw Stop() }, operation: { try digester.digest(folder.path) })
+      try FileDigester.checking(
+        { throw Stop() }, { try digester.digest(folder.path) })
     }
     #expect(try digester.digest(path).count == 64)
   }
@@ -45,8 +45,8 @@ import Testing
     let path = try folder.write("a", [UInt8](repeating: 7, count: 3 << 20))
     let digester = FileDigester()
     #expect(throws: FileError("read", path, .changed)) {
-      try FileDigester.$check.withValue(
-        { _ = truncate(path, 100) }, operation: { try digester.digest(path) })
+      try FileDigester.checking(
+        { _ = truncate(path, 100) }, { try digester.digest(path) })
     }
   }
 

@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 extension FileAccess {
   /// Identifies the content of a file, or of a folder with everything below it, without reading it.
   ///
@@ -14,7 +16,7 @@ extension FileAccess {
   private static func add(_ path: String, depth: Int, to encoder: inout CanonicalEncoder) {
     guard let status = FileStatus(path: path), depth < 32 else { return }
     encoder.add(status.text)
-    guard status.isFolder, let names = try? FileReader.names(inFolder: path) else { return }
+    guard status.kind == .folder, let names = try? FileReader.names(inFolder: path) else { return }
     encoder.add(count: names.count)
     for name in names {
       encoder.add(name)

@@ -93,7 +93,7 @@ struct KeyBuilder {
   private func contents(_ instance: NodeInstance) throws -> [String] {
     let files = graph.environment.files
     let token = graph.environment.cancellation
-    return try FileDigester.$check.withValue(token.check) {
+    return try FileDigester.checking(token.check) {
       if digestsFiles, let own = try instance.node.contentDigests(files) { return own }
       return try instance.params.sorted { $0.name < $1.name }.flatMap { param in
         try param.port.inputPaths.map {

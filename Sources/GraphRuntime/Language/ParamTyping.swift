@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// Checks of plain values against kinds.
 enum ParamTyping {
   private struct NoFiles: PathResolving {

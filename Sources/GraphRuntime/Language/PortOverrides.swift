@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// Gives ports the values of the command line, as if the graph file said so.
 struct PortOverrides {
   private(set) var document: GraphDocument

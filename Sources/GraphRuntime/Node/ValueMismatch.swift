@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// A plain value did not fit a parameter.
 public struct ValueMismatch: Error, Equatable, Sendable {
   /// In what way a value does not fit.

@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 // References from one node to the outputs of another.
 extension NodeResolver {
   mutating func edge(

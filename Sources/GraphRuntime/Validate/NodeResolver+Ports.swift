@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 // What the ports of a node receive.
 extension NodeResolver {
   /// Binds one port; nil when it is wrong or not given.

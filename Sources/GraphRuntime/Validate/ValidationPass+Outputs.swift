@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 // What a graph is to make: its outputs, and the nodes asked for by name.
 extension ValidationPass {
   mutating func resolveOutputs(

@@ -32,7 +32,7 @@ public struct ProvenanceRecord: Sendable {
         }
         let file = try files.seen(from: origin.folder).existing(path)
         digests[path] = .string(
-          try FileDigester.$check.withValue(token.check) { try files.digest(file) })
+          try FileDigester.checking(token.check) { try files.digest(file) })
       }
     }
     let facts: JSONValue = [
