@@ -1,3 +1,4 @@
+import ResgraphFiles
 import ResgraphWeights
 import TensorRuntime
 

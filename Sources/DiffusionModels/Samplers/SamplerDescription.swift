@@ -1,3 +1,4 @@
+import ResgraphFiles
 import ResgraphWeights
 
 /// One sampler: its names, what can be chosen for it, and how it is made.

@@ -1,3 +1,4 @@
+import ResgraphFiles
 import ResgraphWeights
 
 /// The configuration as one sampler reads it, with the choices of a graph in it.
