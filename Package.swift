@@ -56,7 +56,11 @@ let package = Package(
       ],
       path: "Sources/Nodes"),
     .executableTarget(
-      name: "ResgraphCommand", dependencies: ["GraphRuntime", "Resgraph", argumentParser],
+      name: "ResgraphCommand",
+      dependencies: [
+        "GraphRuntime", "Resgraph", "DiffusionModels", "ResgraphPictures", "ResgraphWeights",
+        "TensorRuntime", argumentParser,
+      ],
       path: "Sources/resgraph"),
     .executableTarget(
       name: "ResgraphBench",
@@ -85,7 +89,10 @@ let package = Package(
       name: "GoldenTests", dependencies: ["DiffusionModels", "TestSupport"],
       exclude: ["Goldens"]),
     .testTarget(
-      name: "CommandTests", dependencies: ["ResgraphCommand", "ResgraphBench", "TestSupport"]),
+      name: "CommandTests",
+      dependencies: [
+        "ResgraphCommand", "ResgraphBench", "Resgraph", "GraphRuntime", "TestSupport",
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,22 +1,20 @@
-import Foundation
+import Resgraph
 import ResgraphPictures
 import ResgraphWeights
 
 /// What a weight file, model folder or picture is: for `resgraph inspect`.
-public struct FileReport: Sendable {
+struct FileReport: Sendable {
   /// The report for people.
-  public let lines: [String]
+  let lines: [String]
   /// The report for machines.
-  public let json: String
+  let json: String
 
   /// Looks at a file or folder; of weights only headers are read.
   ///
   /// - Parameter path: A weight file, a model's folder, or a picture.
   /// - Throws: `WeightError` or `ImageError` when it cannot be read.
-  public init(path: String) throws {
-    let handle = ImageFile.isRegular(path: path) ? FileHandle(forReadingAtPath: path) : nil
-    let start = handle.flatMap { try? $0.read(upToCount: 8) } ?? Data()
-    if PNGMetadata.isPNG([UInt8](start)) {
+  init(path: String) throws {
+    if PNGMetadata.isPNG(path: path) {
       (lines, json) = try Self.picture(path)
     } else {
       let description = try WeightDescription(path: path)
@@ -24,12 +22,6 @@ public struct FileReport: Sendable {
       json = description.json.canonicalText()
     }
   }
-
-  /// Whether a path names a file that ends, not a folder, a pipe or a device.
-  ///
-  /// - Parameter path: The path.
-  /// - Returns: False also when there is nothing.
-  public static func isRegularFile(_ path: String) -> Bool { ImageFile.isRegular(path: path) }
 
   private static func picture(_ path: String) throws -> ([String], String) {
     let size = try ImageFile.size(path: path)
@@ -47,7 +39,7 @@ public struct FileReport: Sendable {
   }
 
   private static func lines(_ found: WeightDescription) -> [String] {
-    let family = found.family.map { ", \($0.portName)" } ?? ""
+    let family = found.family.map { ", \($0.rawValue)" } ?? ""
     var lines = ["\(found.path): \(found.kind.rawValue)\(family) (\(found.format))"]
     let types = found.elementTypes.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
     lines.append(
