@@ -36,7 +36,7 @@ public struct RunningGraph: AsyncSequence, Sendable {
   /// Reading events never fails; a failed run throws from `result`.
   public typealias Failure = Never
 
-  private let events: AsyncStream<RunEvent>
+  private let events: RunEvents
   private let task: Task<RunResult, any Error>
 
   /// Runs `body` on a thread of its own; `token` stops it.
@@ -46,13 +46,13 @@ public struct RunningGraph: AsyncSequence, Sendable {
       @escaping @Sendable (_ onEvent: @escaping @Sendable (RunEvent) -> Void) throws
       -> RunResult
   ) {
-    let (events, continuation) = AsyncStream.makeStream(of: RunEvent.self)
+    let events = RunEvents()
     self.events = events
     task = Task.detached {
-      defer { continuation.finish() }
+      defer { events.finish() }
       return try await withTaskCancellationHandler {
         do {
-          return try await Self.onThread { try body { continuation.yield($0) } }
+          return try await Self.onThread { try body(events.send) }
         } catch is RunCancelled where Task.isCancelled {
           throw CancellationError()
         }
