@@ -8,7 +8,18 @@ APT   := pkg-config libyaml-dev libopenblas-dev libpng-dev libjpeg62-turbo-dev
 MODULES := openblas yaml-0.1 libpng libjpeg
 SUDO  := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: run test build deps lint bench clean
+# Where `make install` puts the program; DESTDIR goes before it, for packagers.
+PREFIX  ?= /usr/local
+DEST    := $(DESTDIR)$(PREFIX)
+MANUAL  := $(DEST)/share/man/man1/resgraph.1
+BASH    := $(DEST)/share/bash-completion/completions/resgraph
+ZSH     := $(DEST)/share/zsh/site-functions/_resgraph
+FISH    := $(DEST)/share/fish/vendor_completions.d/resgraph.fish
+# The argument parser's own sources, as fetched for the build, have a writer of manual pages.
+PARSER  := .build/checkouts/swift-argument-parser
+WRITER  := .build/manual/debug/generate-manual
+
+.PHONY: run test build deps lint format bench install uninstall clean
 
 ## Draws the demo picture and prints its path.
 run: build
@@ -31,6 +42,26 @@ deps:
 ## Checks the format rules.
 lint:
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
+
+## Brings every file into the format.
+format:
+	$(SWIFT) format --in-place --recursive Sources Tests Package.swift
+
+## Installs the program, its manual page, and completions for bash, zsh and fish.
+install: build
+	$(SWIFT) build --package-path $(PARSER) --scratch-path .build/manual --product generate-manual
+	mkdir -p .build/share
+	$(WRITER) $(BIN) --output-directory .build/share
+	for shell in bash zsh fish; do \
+	  $(BIN) --generate-completion-script $$shell > .build/share/resgraph.$$shell || exit 1; done
+	install -D -m 755 $(BIN) $(DEST)/bin/resgraph
+	install -D -m 644 .build/share/resgraph.1 $(MANUAL)
+	install -D -m 644 .build/share/resgraph.bash $(BASH)
+	install -D -m 644 .build/share/resgraph.zsh $(ZSH)
+	install -D -m 644 .build/share/resgraph.fish $(FISH)
+
+uninstall:
+	rm -f $(DEST)/bin/resgraph $(MANUAL) $(BASH) $(ZSH) $(FISH)
 
 bench: deps
 	$(SWIFT) build $(FLAGS) --product resgraph-bench

@@ -61,7 +61,10 @@ let package = Package(
       path: "Sources/Nodes"),
     .executableTarget(
       name: "ResgraphCommand",
-      dependencies: ["ResgraphFiles", "GraphRuntime", "Resgraph", argumentParser],
+      dependencies: [
+        "ResgraphFiles", "GraphRuntime", "Resgraph", "DiffusionModels", "ResgraphPictures",
+        "ResgraphWeights", "TensorRuntime", argumentParser,
+      ],
       path: "Sources/resgraph"),
     .executableTarget(
       name: "ResgraphBench",
@@ -98,7 +101,10 @@ let package = Package(
       exclude: ["Goldens"]),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["ResgraphFiles", "ResgraphCommand", "ResgraphBench", "TestSupport"]),
+      dependencies: [
+        "ResgraphFiles", "ResgraphCommand", "ResgraphBench", "Resgraph", "GraphRuntime",
+        "TestSupport",
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )

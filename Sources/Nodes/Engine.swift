@@ -1,19 +1,29 @@
-public import GraphRuntime
+@_exported public import GraphRuntime
 import TensorRuntime
 
-/// What a program sets up before it runs graphs.
+/// Checks, plans and runs graphs: the door of the library.
+///
+/// ```swift
+/// let engine = try Engine()
+/// let request = GraphRequest(path: "graphs/text-to-image.yaml", sets: ["seed=7"])
+/// let files = try engine.run(request, into: "out").outputs.flatMap(\.paths)
+/// ```
+///
+/// Runs of one engine share its models. Every run uses all threads, so that runs one after another
+/// are as fast as runs at the same time, and need less memory.
 public struct Engine: Sendable {
   /// The node types.
   public let catalog: NodeCatalog
   /// The models that nodes share.
-  public let models: ModelStore
+  package let models: ModelStore
   /// Files, services and settings of runs.
-  public let environment: RunEnvironment
+  package private(set) var environment: RunEnvironment
+  private let memoryBytes: Int?
 
   /// Sets up an engine.
   ///
   /// - Parameters:
-  ///   - threads: Threads of every computation; nil for all cores this process may use.
+  ///   - threads: Threads of every computation of this process; nil for all cores it may use.
   ///   - memoryBytes: The memory that a run may take; nil for what the machine allows.
   ///   - cancellation: Stops runs.
   /// - Throws: `CatalogError`, which is a defect of the program.
@@ -22,6 +32,7 @@ public struct Engine: Sendable {
     cancellation: CancellationToken = CancellationToken()
   ) throws {
     if let threads { Parallel.threadCount = threads }
+    self.memoryBytes = memoryBytes
     catalog = try NodeCatalog.standard()
     // Activations, latents and the program itself need their share.
     models = ModelStore(budgetBytes: (memoryBytes ?? MachineMemory.current.usable) / 10 * 7)
@@ -30,10 +41,33 @@ public struct Engine: Sendable {
     self.environment = environment
   }
 
-  /// Validates graphs whose outputs can be written as files.
-  public var validator: GraphValidator {
-    GraphValidator(
-      catalog: catalog, environment: environment, outputTypes: Set(OutputWriter.writableTypes))
+  /// The same engine, whose runs stop by a token.
+  func stopped(by token: CancellationToken) -> Engine {
+    var engine = self
+    engine.environment.cancellation = token
+    return engine
+  }
+
+  /// Reads and checks a graph; of models only file headers are read.
+  ///
+  /// - Parameter request: The graph file, or a PNG that this engine wrote, and parameter values.
+  /// - Returns: The graph, ready to be planned; warnings are in its `diagnostics`.
+  /// - Throws: `Diagnostics` with everything that is wrong; `FileError` when the graph file cannot be
+  ///   read; `NodeError` for a picture without a graph; `RunCancelled`.
+  public func validate(_ request: GraphRequest) throws -> ValidatedGraph {
+    let validator = GraphValidator(
+      catalog: catalog, environment: environment, outputEndings: WritableTypes.endings)
+    return try validator.validate(request.readingPicture())
+  }
+
+  /// Decides what a run would do.
+  ///
+  /// - Parameter graph: A valid graph.
+  /// - Returns: The nodes that run, in order, and the memory that they need.
+  /// - Throws: `MemoryBudgetExceeded` when that is more than the engine may take; `NodeFailure` when
+  ///   a file named by a node cannot be read.
+  public func plan(_ graph: ValidatedGraph) throws -> Plan {
+    try Planner(memoryBudget: memoryBytes).plan(graph)
   }
 
   /// The most memory that tensors have taken so far, in bytes.

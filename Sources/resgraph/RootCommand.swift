@@ -1,8 +1,9 @@
 import ArgumentParser
+import Resgraph
 
 /// The command.
 @main
-struct RootCommand: AsyncParsableCommand {
+struct RootCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "resgraph",
     abstract: "Runs graphs of diffusion models on CPUs.",
@@ -13,6 +14,11 @@ struct RootCommand: AsyncParsableCommand {
 
       Results go to standard output: one path per line, or one JSON document with --json. Messages \
       and progress go to standard error.
+
+      Exit codes: 0 done, 1 a node failed, 64 wrong usage, 65 the graph or its parameters are \
+      invalid, 66 a file is missing, 69 not available on this machine or in this version, 70 a defect of \
+      the program, 74 reading or writing failed, 75 worth trying again (memory, full disk), 130 and \
+      143 stopped by SIGINT and SIGTERM.
       """,
     version: "resgraph \(EngineVersion.text)",
     subcommands: [
@@ -22,21 +28,12 @@ struct RootCommand: AsyncParsableCommand {
     ])
 
   /// Parses the arguments, runs the command, and ends the process with its exit code.
-  static func main() async {
+  static func main() {
     do {
       var command = try parseAsRoot()
-      if var asynchronous = command as? any AsyncParsableCommand {
-        try await asynchronous.run()
-      } else {
-        try command.run()
-      }
+      try command.run()
     } catch {
       CommandFailure(error).end()
     }
   }
-}
-
-/// The version of the engine.
-enum EngineVersion {
-  static let text = "0.1.0"
 }

@@ -13,6 +13,8 @@ import Testing
     for name in ["CheckpointLoad", "LCM-LoRA", "ResAdapterLoad", "UNetDenoise", "ImageGrid"] {
       #expect(list.lines.contains { $0.hasPrefix(name + " ") }, "\(name)")
     }
+    // A full stop inside a name does not end the sentence.
+    #expect(list.output.contains("equal to torch.randn"))
     let schemas = try #require(try json(try command.run("nodes", "--json").output) as? [Any])
     #expect(schemas.count == list.lines.count)
     let page = try command.run("node", "UNetDenoise").output
@@ -37,6 +39,27 @@ import Testing
     let document = try json(try command.run("plan", "g.yaml", "--json").output)
     #expect((document as? [String: Any])?["peak_bytes"] is Int)
     #expect(!FileManager.default.fileExists(atPath: command.folder.appending(path: "out").path()))
+  }
+
+  @Test func aTargetsFilesArePlannedAndWritten() throws {
+    let command = try Command()
+    try command.file("g.yaml", Command.graph())
+    let files = ["o/denoise.latent.safetensors"]
+    let plan = try command.run("plan", "g.yaml", "--target", "denoise", "-o", "o")
+    #expect(plan.lines.filter { $0.hasPrefix("writes ") } == files.map { "writes \($0)" })
+    let run = try command.run("run", "g.yaml", "--target", "denoise", "-o", "o")
+    #expect(run.status == 0 && run.lines == files, "\(run.messages)")
+    let nothing = try command.run("run", "g.yaml", "--target", "base", "-o", "o")
+    #expect(nothing.status == 0 && nothing.output.isEmpty)
+    #expect(nothing.messages.contains("none of its outputs can be written to a file"))
+  }
+
+  @Test func completionsNameTheNodeTypes() throws {
+    for shell in ["bash", "zsh", "fish"] {
+      let script = try Command().run("--generate-completion-script", shell)
+      #expect(script.status == 0)
+      #expect(script.output.contains("ResAdapterLoad") && script.output.contains("LCM-LoRA"))
+    }
   }
 
   @Test func validationReportsAsJSON() throws {

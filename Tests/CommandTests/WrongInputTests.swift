@@ -40,6 +40,13 @@ import Testing
     #expect(type.status == 65)
   }
 
+  @Test func aPictureIsNotWrittenUnderTheNameOfAnotherFormat() throws {
+    let result = try run(
+      replacing: "picture: $picture.image", with: "picture: {value: $picture.image, path: a.webp}")
+    #expect(result.status == 65)
+    #expect(result.messages.contains("g.yaml:16:") && result.messages.contains(".png"))
+  }
+
   @Test func missingFilesHaveTheirOwnCode() throws {
     #expect(try run(replacing: "/model\"", with: "/modle\"").status == 66)
     let command = try Command()

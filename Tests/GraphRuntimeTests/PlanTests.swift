@@ -121,9 +121,7 @@ struct PlanTests {
     let patterns = graph.outputs.map(\.pattern)
     #expect(
       patterns[0]?.expanded(params: graph.paramValues, index: 12) == ".._a_b/3-{x}-012.png")
-    #expect(patterns[0]?.hasIndex == true)
     #expect(patterns[1]?.expanded(params: ["name": .string("..")]) == "_")
-    #expect(patterns[1]?.hasIndex == false)
     #expect(patterns[2] == nil)
   }
 
@@ -136,7 +134,8 @@ struct PlanTests {
       outputs: {x: $base}
       """)
     let validator = GraphValidator(
-      catalog: harness.catalog, environment: harness.environment, outputTypes: ["Number", "String"])
+      catalog: harness.catalog, environment: harness.environment,
+      outputEndings: ["Number": "txt", "String": "txt"])
     do {
       _ = try validator.validate(request)
       Issue.record("accepted")

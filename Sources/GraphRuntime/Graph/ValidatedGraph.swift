@@ -4,6 +4,8 @@ public struct ValidatedGraph: Sendable {
   public let name: String
   /// The file it came from, as messages call it.
   public let file: String
+  /// The folder that its relative paths start from.
+  public let folder: String
   /// What it is, for people.
   public let description: String?
   /// The parameters with their values, in the order of the file.
@@ -26,26 +28,11 @@ public struct ValidatedGraph: Sendable {
   let document: GraphDocument
   private let nodesByID: [String: ResolvedNode]
 
-  /// An output of a graph.
-  public struct ResolvedOutput: Sendable {
-    /// Its name.
-    public let name: String
-    /// The node that makes it.
-    public let node: String
-    /// The node's output port.
-    public let port: String
-    /// The port type's name.
-    public let typeName: String
-    /// The file name pattern, if one is given.
-    public let pattern: OutputPattern?
-    /// Where it is written in the graph.
-    public let range: SourceRange
-  }
-
   /// What a validated graph is made of.
   struct Parts {
     var document: GraphDocument
     var file: String
+    var folder: String
     var params: [ResolvedParam]
     var nodes: [ResolvedNode]
     var outputs: [ResolvedOutput]
@@ -60,6 +47,7 @@ public struct ValidatedGraph: Sendable {
   init(_ parts: Parts, diagnostics: Diagnostics, environment: RunEnvironment) {
     name = parts.document.name
     file = parts.file
+    folder = parts.folder
     description = parts.document.description
     params = parts.params
     nodes = parts.nodes

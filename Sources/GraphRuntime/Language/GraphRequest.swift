@@ -6,6 +6,9 @@ public struct GraphRequest: Sendable {
   public var path: String
   /// The graph's text, when it does not come from the file (from inside a picture, say).
   public var contents: [UInt8]?
+  /// The folder that the graph's relative paths start from, when it is not the file's own: a picture
+  /// may lie elsewhere than the graph that it was made from.
+  package var origin: String?
   /// Values given as `--set name=value`, without the flag.
   public var sets: [String]
   /// Values given as `--set-file name=@file`, without the flag.

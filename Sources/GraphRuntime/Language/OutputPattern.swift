@@ -71,9 +71,16 @@ public struct OutputPattern: Sendable, Hashable {
     }
   }
 
-  /// Whether the pattern tells the pictures of a batch apart.
-  public var hasIndex: Bool {
-    pieces.contains { if case .index = $0 { true } else { false } }
+  /// The ending that is written out in the pattern, as `png` in `a-{seed}.png`; nil for none.
+  ///
+  /// What begins with a digit is no ending, as in `scale-0.5`.
+  var ending: String? {
+    guard case .text(let text)? = pieces.last, let dot = text.lastIndex(of: ".") else { return nil }
+    let ending = text[text.index(after: dot)...]
+    guard let first = ending.first, first.isLetter, ending.count <= 11,
+      ending.allSatisfy({ $0.isLetter || $0.isNumber })
+    else { return nil }
+    return String(ending)
   }
 
   /// The names of the parameters in it.

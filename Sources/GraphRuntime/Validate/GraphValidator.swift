@@ -4,7 +4,7 @@ import ResgraphFiles
 public struct GraphValidator: Sendable {
   private let catalog: NodeCatalog
   private let environment: RunEnvironment
-  private let outputTypes: Set<String>?
+  private let outputEndings: [String: String]?
 
   /// Prepares to validate graphs.
   ///
@@ -12,14 +12,15 @@ public struct GraphValidator: Sendable {
   ///   - catalog: The node types that graphs may use.
   ///   - environment: Services and settings; its search folders are replaced by the graph's folder
   ///     and the request's model paths.
-  ///   - outputTypes: The port types that can be written as outputs; nil for all.
+  ///   - outputEndings: The port types that can be written as outputs, with the endings of their files
+  ///     (`png`); nil where outputs are not written, and may be of any type.
   public init(
     catalog: NodeCatalog, environment: RunEnvironment = RunEnvironment(),
-    outputTypes: Set<String>? = nil
+    outputEndings: [String: String]? = nil
   ) {
     self.catalog = catalog
     self.environment = environment
-    self.outputTypes = outputTypes
+    self.outputEndings = outputEndings
   }
 
   /// Reads and checks a graph.
@@ -40,7 +41,7 @@ public struct GraphValidator: Sendable {
     }
     var pass = ValidationPass(
       document: document, request: request, catalog: catalog, environment: environment,
-      outputTypes: outputTypes)
+      outputEndings: outputEndings)
     pass.collector.add(contentsOf: text.found)
     pass.collector.add(contentsOf: readerFindings.found)
     return try pass.run(source: text.source)

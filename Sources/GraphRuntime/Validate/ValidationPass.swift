@@ -4,19 +4,20 @@ struct ValidationPass {
   let request: GraphRequest
   let catalog: NodeCatalog
   var environment: RunEnvironment
-  let outputTypes: Set<String>?
+  let outputEndings: [String: String]?
   var collector = DiagnosticCollector()
 
   init(
     document: GraphDocument, request: GraphRequest, catalog: NodeCatalog,
-    environment: RunEnvironment, outputTypes: Set<String>?
+    environment: RunEnvironment, outputEndings: [String: String]?
   ) {
     self.document = document
     self.request = request
     self.catalog = catalog
     self.environment = environment
-    self.outputTypes = outputTypes
-    self.environment.files.searchFolders = [request.folder] + request.modelPaths
+    self.outputEndings = outputEndings
+    self.environment.files.searchFolders =
+      [request.folder] + [request.origin].compactMap(\.self) + request.modelPaths
   }
 
   mutating func run(source: SourceText) throws -> ValidatedGraph {
@@ -30,7 +31,8 @@ struct ValidationPass {
 
     var nodeResolver = NodeResolver(document, catalog: catalog, params: params)
     let resolved = nodeResolver.resolve()
-    let outputs = resolveOutputs(&nodeResolver)
+    var outputResolver = OutputResolver(document, endings: outputEndings)
+    let outputs = outputResolver.declared(&nodeResolver, params: params)
     collector.add(contentsOf: nodeResolver.collector.found)
 
     let byID = Dictionary(resolved.map { ($0.node.id, $0) }, uniquingKeysWith: { a, _ in a })
@@ -43,7 +45,9 @@ struct ValidationPass {
     for (node, isSound) in ordered { try evaluator.evaluate(node, isSound: isSound) }
     collector.add(contentsOf: evaluator.collector.found)
 
-    let targets = resolveTargets(&paramResolver, nodes: Set(byID.keys))
+    let targets = request.targets.map { (name: $0, range: paramResolver.noteTarget($0)) }
+    let selection = outputResolver.select(targets, of: outputs, nodes: byID.mapValues(\.node))
+    collector.add(contentsOf: outputResolver.collector.found)
     if !collector.hasErrors {
       let usedParams = outputs.reduce(into: nodeResolver.usedParams) { used, output in
         used.formUnion(output.pattern?.params ?? [])
@@ -53,11 +57,10 @@ struct ValidationPass {
     let sources = [source] + paramResolver.sources + [paramResolver.commandLine.source]
     let diagnostics = Diagnostics(collector.found, sources: sources)
     if collector.hasErrors { throw diagnostics }
-    let wanted = targets.isEmpty ? outputs : outputs.filter { targets.contains($0.node) }
     let parts = ValidatedGraph.Parts(
-      document: document, file: request.path,
+      document: document, file: request.path, folder: request.origin ?? request.folder,
       params: document.params.compactMap { params[$0.name.text] }, nodes: ordered.map(\.node),
-      outputs: wanted, targets: targets, values: evaluator.values,
+      outputs: selection.outputs, targets: selection.targets, values: evaluator.values,
       predictions: evaluator.predictions, estimates: evaluator.estimates)
     return ValidatedGraph(parts, diagnostics: diagnostics, environment: environment)
   }

@@ -1,8 +1,8 @@
-public import GraphRuntime
+import GraphRuntime
 import Synchronization
 
 /// Lets models go when the last node of a run that computes with them is done.
-public final class ModelLifetimes: Sendable {
+final class ModelLifetimes: Sendable {
   private let store: ModelStore
   private let users: Mutex<[String: Set<String>]>
 
@@ -11,7 +11,7 @@ public final class ModelLifetimes: Sendable {
   /// - Parameters:
   ///   - plan: What is about to run.
   ///   - store: Where its models are.
-  public init(_ plan: Plan, store: ModelStore) {
+  init(_ plan: Plan, store: ModelStore) {
     self.store = store
     var users: [String: Set<String>] = [:]
     for step in plan.steps where step.runs {
@@ -29,7 +29,7 @@ public final class ModelLifetimes: Sendable {
   /// Takes note that a node has no more use for its models.
   ///
   /// - Parameter node: The node's name.
-  public func finish(node: String) {
+  func finish(node: String) {
     let free = users.withLock { users in
       let touched = users.filter { $0.value.contains(node) }.map(\.key)
       for identity in touched { users[identity]?.remove(node) }

@@ -1,22 +1,46 @@
+import Foundation
+import GraphRuntime
+import ResgraphFiles
 import ResgraphPictures
 
 /// The graph that a PNG was made from, as the file carries it.
-public enum PNGMetadata {
+package enum PNGMetadata {
   /// The keyword of the text chunk.
-  public static let keyword = PNGEncoding.graphKeyword
+  static let keyword = PNGEncoding.graphKeyword
 
   /// Reads the text that this engine wrote into a PNG.
   ///
   /// - Parameter path: A PNG file.
   /// - Returns: The text, nil when the file carries none.
   /// - Throws: `ImageError` when the file is no PNG or is damaged.
-  public static func read(path: String) throws -> String? {
+  package static func read(path: String) throws -> String? {
     try ImageFile.text(path: path, keyword: keyword)
   }
 
-  /// Whether a file starts as a PNG does.
+  /// Whether a path names a file that starts as a PNG does.
+  package static func isPNG(path: String) -> Bool {
+    guard let start = try? OpenFile(path).bytes(at: 0, count: 8) else { return false }
+    return ImageFile.isPNG(start)
+  }
+}
+
+extension GraphRequest {
+  /// The same request for the graph inside the picture, where the path names a PNG file.
   ///
-  /// - Parameter bytes: The first bytes of the file.
-  /// - Returns: True for a PNG.
-  public static func isPNG(_ bytes: [UInt8]) -> Bool { ImageFile.isPNG(bytes) }
+  /// - Returns: The request itself for every other file.
+  /// - Throws: `NodeError` when the PNG carries no graph, `ImageError` when it is damaged.
+  func readingPicture() throws -> GraphRequest {
+    guard contents == nil, PNGMetadata.isPNG(path: path) else { return self }
+    guard let text = try PNGMetadata.read(path: path) else {
+      throw NodeError(
+        "\(path) carries no graph", hint: "it was not written by resgraph, or with --metadata none",
+        status: .invalid)
+    }
+    let record = ProvenanceRecord(text: text)
+    var request = self
+    request.contents = Array(record.text.utf8)
+    let own = URL(filePath: path).deletingLastPathComponent()
+    request.origin = record.folder.map { own.appending(path: $0).relativePath }
+    return request
+  }
 }

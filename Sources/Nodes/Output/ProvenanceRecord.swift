@@ -1,4 +1,4 @@
-public import GraphRuntime
+import GraphRuntime
 import ResgraphFiles
 import ResgraphWeights
 
@@ -7,12 +7,12 @@ import ResgraphWeights
 ///
 /// The text is a graph file (JSON is YAML): saved as it is, it runs. What is not of the graph stands
 /// under its free key `x-resgraph`.
-public struct ProvenanceRecord: Sendable {
+struct ProvenanceRecord: Sendable {
   /// The text that a picture carries.
-  public let text: String
+  let text: String
   /// The folder that the graph's relative paths started from, relative to the picture's own folder,
   /// so that both can be moved together; nil when the text does not say.
-  public let folder: String?
+  let folder: String?
 
   /// Describes the making of a graph's outputs; reads every file that the graph names once.
   ///
@@ -21,7 +21,7 @@ public struct ProvenanceRecord: Sendable {
   ///   - folder: The folder that its relative paths start from, relative to the picture's folder.
   ///   - version: The engine's version.
   /// - Throws: `FileError` when a file cannot be read any more.
-  public init(_ graph: ValidatedGraph, folder: String, version: String) throws {
+  init(_ graph: ValidatedGraph, folder: String, version: String) throws {
     let files = graph.environment.files
     let token = graph.environment.cancellation
     var digests: [String: JSONValue] = [:]
@@ -47,7 +47,7 @@ public struct ProvenanceRecord: Sendable {
   /// Takes the text found in a picture.
   ///
   /// - Parameter text: The text; whether it is a valid graph is found when it is validated.
-  public init(text: String) {
+  init(text: String) {
     self.text = text
     let document = try? JSONValue.parse(text)
     folder = document?["x-resgraph"]?.string("folder")

@@ -18,12 +18,13 @@ struct EngineOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Keeps results in this folder. Not available yet: results are not kept between runs.",
+      "A folder to keep results in. Refused: this version keeps no results between runs.",
       valueName: "dir"))
   var cache: String?
 
   @Flag(
-    name: .customLong("no-cache"), help: "Keeps no results between runs, as is the case anyway.")
+    name: .customLong("no-cache"),
+    help: "Keeps no results between runs, which this version never does.")
   var noCache = false
 
   func validate() throws {
@@ -47,30 +48,5 @@ struct EngineOptions: ParsableArguments {
     let threads = threads ?? Terminal.environment("RESGRAPH_THREADS").flatMap { Int($0) }
     return try Engine(
       threads: threads, memoryBytes: memory?.bytes, cancellation: Interruption.token)
-  }
-
-  /// Plans within the memory allowed.
-  var planner: Planner { Planner(memoryBudget: memory?.bytes) }
-}
-
-/// A number of bytes as people write it: `8G`, `512M`, `1.5GiB`, `1073741824`.
-struct ByteSize: ExpressibleByArgument {
-  let bytes: Int
-
-  init?(argument: String) {
-    var text = argument.lowercased()[...]
-    for ending in ["ib", "b"] where text.hasSuffix(ending) {
-      text = text.dropLast(ending.count)
-      break
-    }
-    var shift = 0
-    if let unit = ["k": 10, "m": 20, "g": 30, "t": 40][String(text.suffix(1))] {
-      shift = unit
-      text = text.dropLast()
-    }
-    guard let number = Double(text), number > 0, number.isFinite else { return nil }
-    let bytes = number * Double(1 << shift)
-    guard bytes < 1e18 else { return nil }
-    self.bytes = Int(bytes)
   }
 }

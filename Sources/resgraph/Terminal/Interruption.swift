@@ -10,7 +10,7 @@ enum Interruption {
 
   /// Starts listening.
   static func install() {
-    // The handler must find the token made.
+    // Making the token allocates memory, which a signal handler must not do: it is made now.
     _ = token.reason
     for number in [SIGINT, SIGTERM] {
       var action = sigaction()

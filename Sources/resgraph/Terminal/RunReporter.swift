@@ -6,12 +6,12 @@ import Synchronization
 /// Shows what happens in a run: progress and warnings on standard error, written paths on standard
 /// output.
 final class RunReporter: Sendable {
-  private let mode: RunCommand.ProgressMode
+  private let mode: ProgressMode
   private let printsPaths: Bool
   private let view: Mutex<ProgressView>
   private let start = ContinuousClock.now
 
-  init(progress mode: RunCommand.ProgressMode, printsPaths: Bool) {
+  init(progress mode: ProgressMode, printsPaths: Bool) {
     self.mode = mode
     self.printsPaths = printsPaths
     let drawsBar = mode == .auto && Terminal.isInteractive

@@ -43,7 +43,6 @@ enum Terminal {
   }
 
   enum Colour: String {
-    case bold = "1"
     case dim = "2"
     case red = "31"
     case green = "32"

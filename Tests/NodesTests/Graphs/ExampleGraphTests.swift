@@ -27,14 +27,14 @@ import Testing
   @Test(arguments: names)
   func everyGraphIsValid(_ name: String) throws {
     let path = Self.folder.appending(path: name).path()
-    let valid = try Engine().validator.validate(GraphRequest(path: path))
+    let valid = try Engine().validate(GraphRequest(path: path))
     #expect(!valid.outputs.isEmpty)
   }
 
   /// The first picture that anybody sees, made by tools/goldens/demo_make.py with diffusers.
   @Test func makeRunDrawsWhatDiffusersDraws() throws {
     let path = Self.folder.appending(path: "text-to-image.yaml").path()
-    let plan = try Planner().plan(Engine().validator.validate(GraphRequest(path: path)))
+    let plan = try Planner().plan(Engine().validate(GraphRequest(path: path)))
     let value = try Executor().run(plan).values["picture"]?["image"]
     let found = try #require(value as? ImageValue).tensor.floats().map { PixelImage.byte($0) }
     var load = ImageLoad()
@@ -57,7 +57,7 @@ import Testing
       .replacing(/\bsteps: *\d+/, with: "steps: 3")
       .replacing(/(\bsteps: *\{type: int, default: )\d+/) { "\($0.1)3" }
     #expect(short != text, "the graph's steps are not found")
-    let valid = try Engine().validator.validate(
+    let valid = try Engine().validate(
       GraphRequest(path: path, contents: Array(short.utf8)))
     let summary = try Executor().run(Planner().plan(valid))
     for output in valid.outputs {

@@ -18,7 +18,7 @@ enum GraphRun {
     _ text: String, node: String = "denoise", engine: Engine? = nil
   ) throws -> LatentValue? {
     let engine = try engine ?? Engine()
-    let valid = try engine.validator.validate(request(text, target: node))
+    let valid = try engine.validate(request(text, target: node))
     let plan = try Planner().plan(valid)
     return try Executor().run(plan).values[node]?["latent"] as? LatentValue
   }
@@ -26,7 +26,7 @@ enum GraphRun {
   /// What validation says against a graph, one line per error.
   static func complaints(_ text: String, node: String = "denoise") throws -> [Diagnostic] {
     do {
-      _ = try Engine().validator.validate(request(text, target: node))
+      _ = try Engine().validate(request(text, target: node))
       return []
     } catch let error as Diagnostics {
       return error.all.filter { $0.severity == .error }

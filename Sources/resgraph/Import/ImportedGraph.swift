@@ -1,11 +1,11 @@
-public import GraphRuntime
+import GraphRuntime
 
 /// A graph made from another program's configuration.
-public struct ImportedGraph: Sendable {
+struct ImportedGraph: Sendable {
   /// The graph file's text.
-  public let text: String
+  let text: String
   /// What was not translated, and what should be known.
-  public let warnings: Diagnostics
+  let warnings: Diagnostics
 
   /// Translates a configuration of the ResAdapter authors' runner.
   ///
@@ -13,7 +13,7 @@ public struct ImportedGraph: Sendable {
   ///   - path: The configuration file.
   ///   - folders: Where pictures whose size is wanted are looked for.
   /// - Throws: `FileError` when it cannot be read, `Diagnostics` with everything that is wrong in it.
-  public init(path: String, folders: [String]) throws {
+  init(path: String, folders: [String]) throws {
     let file = try ConfigFile(path: path)
     let (config, warnings) = try ResAdapterConfig.read(file, folders: folders)
     text = ResAdapterGraph.text(config, file: path)

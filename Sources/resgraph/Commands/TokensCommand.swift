@@ -1,5 +1,4 @@
 import ArgumentParser
-import Resgraph
 
 /// `resgraph tokens`.
 struct TokensCommand: ParsableCommand {
@@ -25,25 +24,5 @@ struct TokensCommand: ParsableCommand {
       Terminal.result("\(token.id)\t\(token.text)\(mark)")
     }
     Terminal.message("\(report.tokens.count) tokens; the text encoder reads \(report.room)")
-  }
-}
-
-/// `resgraph inspect`.
-struct InspectCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "inspect",
-    abstract: "Says what a file is: checkpoint, adapter, picture with a graph.")
-
-  @Argument(help: "A weight file, a model's folder, or a picture.", completion: .file())
-  var path: String
-  @Flag(help: "Prints one JSON document.") var json = false
-
-  func run() throws {
-    let report = try FileReport(path: path)
-    if json {
-      Terminal.result(report.json)
-      return
-    }
-    for line in report.lines { Terminal.result(line) }
   }
 }

@@ -1,19 +1,20 @@
 import Foundation
+import Resgraph
 import ResgraphFiles
 import ResgraphWeights
 import TensorRuntime
 
 /// What the engine finds on this machine: for `resgraph doctor`.
-public struct SystemReport: Sendable {
+struct SystemReport: Sendable {
   /// Names and values, in the order in which they are printed.
-  public let lines: [(name: String, value: String)]
+  let lines: [(name: String, value: String)]
   /// What should be put right.
-  public let problems: [String]
+  let problems: [String]
 
   /// Looks at the machine.
   ///
   /// - Parameter modelPaths: The folders in which models are looked for.
-  public init(modelPaths: [String]) {
+  init(modelPaths: [String]) {
     let memory = MachineMemory.current
     lines = [
       ("processor", Self.processorName),
@@ -30,14 +31,16 @@ public struct SystemReport: Sendable {
     for path in modelPaths where FileStatus(path: path)?.kind != .folder {
       problems.append("\(path): named as a model path, but there is no such folder")
     }
+    #if arch(x86_64)
     if RuntimeInfo.detectedISA == .generic {
       problems.append("this processor has no AVX2: the engine runs, several times slower")
     }
+    #endif
     self.problems = problems
   }
 
   /// The report as JSON.
-  public var json: String {
+  var json: String {
     var members = Dictionary(
       lines.map { ($0.name.replacing(" ", with: "_"), JSONValue.string($0.value)) },
       uniquingKeysWith: { $1 })
@@ -80,34 +83,4 @@ public struct SystemReport: Sendable {
       wanted.contains { flag == $0 } || flag.hasPrefix("avx512") || flag.hasPrefix("amx")
     }
   }
-}
-
-/// The memory that this process may use.
-public struct MachineMemory: Sendable {
-  /// Bytes in the machine.
-  public let total: Int
-  /// The control group's limit, where there is one.
-  public let limit: Int?
-  /// Bytes that are free or could be made free.
-  public let available: Int?
-
-  /// What the system says now.
-  public static var current: MachineMemory {
-    let kibibytes = { (name: String) -> Int? in
-      let text = FileReader.kernelText("/proc/meminfo") ?? ""
-      for line in text.split(separator: "\n") where line.hasPrefix(name + ":") {
-        return line.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 << 10 }
-      }
-      return nil
-    }
-    let total = kibibytes("MemTotal") ?? Int(clamping: ProcessInfo.processInfo.physicalMemory)
-    let candidates = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
-    let limits = candidates.compactMap { FileReader.kernelText($0) }
-      .compactMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
-    let limit = limits.filter { $0 < total }.min()
-    return MachineMemory(total: total, limit: limit, available: kibibytes("MemAvailable"))
-  }
-
-  /// The most that this process can count on.
-  public var usable: Int { min(total, limit ?? total) }
 }

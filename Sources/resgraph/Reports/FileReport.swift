@@ -1,30 +1,27 @@
+import Resgraph
 import ResgraphFiles
 import ResgraphPictures
 import ResgraphWeights
 
 /// What a weight file, model folder or picture is: for `resgraph inspect`.
-public struct FileReport: Sendable {
+struct FileReport: Sendable {
   /// The report for people.
-  public let lines: [String]
+  let lines: [String]
   /// The report for machines.
-  public let json: String
+  let json: String
 
   /// Looks at a file or folder; of weights only headers are read.
   ///
   /// - Parameter path: A weight file, a model's folder, or a picture.
   /// - Throws: `WeightError` or `ImageError` when it cannot be read.
-  public init(path: String) throws {
-    if FileStatus(path: path)?.kind == .file, PNGMetadata.isPNG(try Self.start(of: path)) {
+  init(path: String) throws {
+    if PNGMetadata.isPNG(path: path) {
       (lines, json) = try Self.picture(path)
     } else {
       let description = try WeightDescription(path: path)
       lines = Self.lines(description)
       json = description.json.canonicalText()
     }
-  }
-
-  private static func start(of path: String) throws -> [UInt8] {
-    try OpenFile(path).bytes(at: 0, count: 8)
   }
 
   private static func picture(_ path: String) throws -> ([String], String) {
@@ -43,7 +40,7 @@ public struct FileReport: Sendable {
   }
 
   private static func lines(_ found: WeightDescription) -> [String] {
-    let family = found.family.map { ", \($0.portName)" } ?? ""
+    let family = found.family.map { ", \($0.rawValue)" } ?? ""
     var lines = ["\(found.path): \(found.kind.rawValue)\(family) (\(found.format))"]
     let types = found.elementTypes.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
     lines.append(

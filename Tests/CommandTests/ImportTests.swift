@@ -1,10 +1,10 @@
 import Foundation
 import GraphRuntime
+import Resgraph
 import ResgraphFiles
-import TensorRuntime
 import Testing
 
-@testable import Resgraph
+@testable import ResgraphCommand
 
 /// Configurations of the ResAdapter authors' runner as graphs.
 @Suite final class ImportTests {
@@ -17,7 +17,7 @@ import Testing
 
   deinit { try? FileManager.default.removeItem(at: folder) }
 
-  private static let tiny = TinyModel.folder.path()
+  private static let tiny = Command.tiny
 
   /// The keys that all of the runner's files have.
   private func common(_ changes: [String: String] = [:]) -> String {
@@ -44,7 +44,7 @@ import Testing
   private func validate(_ graph: ImportedGraph) throws -> ValidatedGraph {
     let file = folder.appending(path: "graph.yaml")
     try Data(graph.text.utf8).write(to: file)
-    return try Engine().validator.validate(
+    return try Engine().validate(
       GraphRequest(path: file.path(), modelPaths: [Self.tiny]))
   }
 
@@ -117,16 +117,18 @@ import Testing
   @Test func anImportedGraphRuns() throws {
     let changes = ["draw_text": "false", "width": "48", "height": "40"]
     let graph = try imported(common(changes) + "task: t2i\n")
-    let summary = try Executor().run(Planner().plan(validate(graph)))
+    let engine = try Engine()
+    let result = try engine.run(engine.plan(validate(graph)))
     for prompt in 1...2 {
-      let picture = try #require(
-        summary.values["grid_\(prompt)"]?["image"] as? ImageValue, "prompt \(prompt)")
+      let found = result["prompt_\(prompt)"]?.pictures
+      let picture = try #require(found?.first, "prompt \(prompt)")
       // Two pictures of each side, one side below the other.
-      #expect(picture.shape == [1, 3, 2 * 40 + 3 * 8, 2 * 48 + 3 * 8])
-      let values = picture.tensor
-      let rows = [8..<48, 56..<96].map { values.slice(axis: 2, $0).contiguous().floats() }
-      #expect(rows[0] != rows[1])
-      #expect(values.floats().allSatisfy { (0...1).contains($0) })
+      #expect(picture.width == 2 * 48 + 3 * 8 && picture.height == 2 * 40 + 3 * 8)
+      let rowSize = picture.width * picture.channels
+      let sides = [8..<48, 56..<96].map { rows in
+        Array(picture.pixels[rows.lowerBound * rowSize..<rows.upperBound * rowSize])
+      }
+      #expect(sides[0] != sides[1])
     }
   }
 

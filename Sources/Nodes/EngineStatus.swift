@@ -7,7 +7,7 @@ public import ResgraphWeights
 ///
 /// - Parameter error: Any error.
 /// - Returns: The code; nil for errors of other origin.
-public func engineStatus(of error: any Error) -> ExitStatus? {
+package func engineStatus(of error: any Error) -> ExitStatus? {
   switch error {
   case let error as WeightError: error.exitStatus
   case is ImageError, is ConfigurationFault: .invalid

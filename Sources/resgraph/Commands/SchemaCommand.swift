@@ -1,0 +1,11 @@
+import ArgumentParser
+import GraphRuntime
+import Resgraph
+
+/// `resgraph schema`.
+struct SchemaCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "schema", abstract: "Prints the JSON Schema of graph files, for editors.")
+
+  func run() throws { Terminal.result(GraphSchema(catalog: try NodeCatalog.standard()).text) }
+}

@@ -1,0 +1,16 @@
+import GraphRuntime
+
+/// Diagnostics as standard error shows them, with colours where those are used.
+enum DiagnosticText {
+  static func render(_ diagnostics: Diagnostics) -> String {
+    let blocks = diagnostics.all.map { diagnostic in
+      let text = diagnostics.render(diagnostic)
+      let mark = "\(diagnostic.severity.rawValue)[\(diagnostic.code.rawValue)]"
+      let colour: Terminal.Colour = diagnostic.severity == .error ? .red : .yellow
+      return text.replacing(mark, with: Terminal.coloured(mark, colour), maxReplacements: 1)
+    }
+    let count = diagnostics.errors.count
+    guard count > 0 else { return blocks.joined() }
+    return blocks.joined() + "\(count) error\(count == 1 ? "" : "s")\n"
+  }
+}
