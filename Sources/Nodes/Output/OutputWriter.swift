@@ -1,3 +1,4 @@
+import DiffusionModels
 import Foundation
 public import GraphRuntime
 import ResgraphPictures

@@ -47,7 +47,7 @@ public struct FileReport: Sendable {
   }
 
   private static func lines(_ found: WeightDescription) -> [String] {
-    let family = found.family.map { ", \($0.portName)" } ?? ""
+    let family = found.family.map { ", \($0.rawValue)" } ?? ""
     var lines = ["\(found.path): \(found.kind.rawValue)\(family) (\(found.format))"]
     let types = found.elementTypes.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
     lines.append(

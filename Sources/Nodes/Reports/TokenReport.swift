@@ -34,7 +34,6 @@ public struct TokenReport: Sendable {
     let names = ["vocab.json", "tokenizer.json"]
     let isFolder = names.contains { FileManager.default.fileExists(atPath: model + "/" + $0) }
     if isFolder { return try CLIPTokenizer(folder: model) }
-    let reference = CheckpointReference(layout: try CheckpointLayout.open(path: model))
-    return try TextEncoderRecipe(base: reference).tokenizer(.textEncoder)
+    return try CheckpointReference(layout: .open(path: model)).tokenizer(.textEncoder)
   }
 }

@@ -2,6 +2,7 @@ import Foundation
 import GraphRuntime
 import Testing
 
+@testable import DiffusionModels
 @testable import Resgraph
 
 /// Faults of a checkpoint's small files are found while a graph is validated, with the file's name.

@@ -14,7 +14,7 @@ public enum ImageEncoding: Sendable, Equatable {
 ///
 /// Reads the released layouts, as `IPAdapterHeader` tells them apart: base and light (`proj`), full-face
 /// (`proj.0`…`proj.3`) and plus (`latents`, `layers`).
-public struct IPAdapter: Sendable {
+public struct IPAdapterModel: Sendable {
   /// What the image encoder has to give.
   public let encoding: ImageEncoding
   /// How many tokens an image becomes; nil where as many as the encoder gives.
