@@ -1,3 +1,4 @@
+import DiffusionModels
 public import GraphRuntime
 import ResgraphFiles
 import ResgraphPictures

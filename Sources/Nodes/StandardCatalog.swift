@@ -10,8 +10,8 @@ extension NodeCatalog {
   private static var standardTypes: [any NodeType.Type] {
     [
       CheckpointLoad.self, VAELoad.self, LoRALoad.self, ResAdapterLoad.self, LCMLoRA.self,
-      IPAdapterNode.self,
-      TextEncode.self, EmptyLatent.self, Noise.self, ControlNet.self, T2IAdapterNode.self,
+      IPAdapter.self,
+      TextEncode.self, EmptyLatent.self, Noise.self, ControlNet.self, T2IAdapter.self,
       UNetDenoise.self, ElasticDiffusion.self, MultiDiffusion.self, VAEEncode.self, VAEDecode.self,
       InpaintLatent.self, LatentResize.self,
       ImageLoad.self, ImageResize.self, ImageGrid.self, Canny.self, RectangleMask.self,

@@ -45,7 +45,7 @@ struct UNetBenchmark {
   /// The call of one step of 25, with what a run computes once for all steps computed ahead.
   func step(sample: Tensor, text: Tensor) -> () -> Tensor {
     var unprepared = UNetConditions(text: text)
-    unprepared.timesteps = (0..<25).map { Float(20 + 40 * $0) }
+    unprepared.run.timesteps = (0..<25).map { Float(20 + 40 * $0) }
     let conditions = model.prepared(unprepared)
     return { model(sample, timestep: 500, conditions: conditions) }
   }

@@ -9,8 +9,8 @@ import Testing
 @Suite struct DenoiserTests {
   private let shape = [1, 4, 3, 5]
 
-  private func condition(_ value: Float, batch: Int = 1) -> PromptCondition {
-    PromptCondition(embeddings: .full([batch, 2, 3], value))
+  private func condition(_ value: Float, batch: Int = 1) -> PromptEncoding {
+    PromptEncoding(embeddings: .full([batch, 2, 3], value))
   }
 
   private func denoiser(
@@ -156,12 +156,12 @@ import Testing
     #expect(model.calls[0].texts == [-1, -1, 2, 2])
     batched.negative = condition(-1, batch: 3)
     #expect(throws: DenoiseError.self) { try denoiser(model).run(batched) }
-    batched.negative = PromptCondition(embeddings: .zeros([1, 2, 4]))
+    batched.negative = PromptEncoding(embeddings: .zeros([1, 2, 4]))
     #expect(throws: DenoiseError.self) { try denoiser(model).run(batched) }
     // Prompts of other lengths are repeated to the same.
-    batched.negative = PromptCondition(embeddings: .zeros([1, 5, 3]))
+    batched.negative = PromptEncoding(embeddings: .zeros([1, 5, 3]))
     #expect(try denoiser(model).run(batched).shape == [2, 4, 3, 5])
-    batched.negative = PromptCondition(embeddings: .zeros([1, 2, 3]), pooled: .zeros([1, 3]))
+    batched.negative = PromptEncoding(embeddings: .zeros([1, 2, 3]), pooled: .zeros([1, 3]))
     #expect(throws: DenoiseError.self) { try denoiser(model).run(batched) }
   }
 
@@ -219,11 +219,13 @@ private final class RecordingModel: NoisePredictor {
   func callAsFunction(
     _ sample: Tensor, timestep: Float, conditions: UNetConditions
   ) -> Tensor {
-    let width = conditions.text.count / conditions.text.shape[0]
-    let texts = (0..<conditions.text.shape[0]).map { conditions.text.floats()[$0 * width] }
+    let width = conditions.prompt.embeddings.count / conditions.prompt.embeddings.shape[0]
+    let texts = (0..<conditions.prompt.embeddings.shape[0]).map {
+      conditions.prompt.embeddings.floats()[$0 * width]
+    }
     let call = Call(
       texts: texts, batch: sample.shape[0], channels: sample.shape[1],
-      features: conditions.adapterFeatures.count,
+      features: conditions.controls.features.count,
       embeddingWidth: conditions.timestepCond?.shape[1])
     let index = record.withLock { calls in
       calls.append(call)
@@ -243,6 +245,6 @@ private struct FeatureControl: DenoiseControl {
   let window: ControlWindow
 
   func apply(to conditions: inout UNetConditions, sample: Tensor, step: DenoiseStep) throws {
-    if window.contains(step) { conditions.adapterFeatures.append(sample) }
+    if window.contains(step) { conditions.controls.features.append(sample) }
   }
 }

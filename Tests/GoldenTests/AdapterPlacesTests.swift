@@ -12,7 +12,7 @@ import Testing
   private struct Fixture {
     let golden: GoldenFolder
     let unet: UNet2DConditionModel
-    let adapter: T2IAdapter
+    let adapter: T2IAdapterModel
 
     init(_ name: String) throws {
       golden = try GoldenFolder("t2i_unet_\(name)")
@@ -20,7 +20,7 @@ import Testing
       let weights = try golden.weights()
       unet = try UNet2DConditionModel(
         WeightScope(weights)["unet"], config: UNetConfig(json: try #require(config["unet"])))
-      adapter = try T2IAdapter(
+      adapter = try T2IAdapterModel(
         WeightScope(weights)["adapter_model"],
         config: T2IAdapterConfig(json: try #require(config["adapter"])))
     }
@@ -33,7 +33,7 @@ import Testing
       var features = adapter(try golden("\(size).image"))
       change(&features)
       var conditions = UNetConditions(text: try golden("\(size).text"))
-      conditions.adapterFeatures = features
+      conditions.controls.features = features
       return unet(try golden("\(size).sample"), timestep: 321, conditions: conditions)
     }
   }

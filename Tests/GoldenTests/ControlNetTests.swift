@@ -92,7 +92,7 @@ import Testing
   @Test(arguments: ["full", "full_xl", "light"], ["square", "odd", "tall"])
   func adapterFeatures(name: String, size: String) throws {
     let golden = try GoldenFolder("t2i_\(name)")
-    let adapter = try T2IAdapter(
+    let adapter = try T2IAdapterModel(
       WeightScope(golden.weights()), config: T2IAdapterConfig(json: golden.config()))
     let features = adapter(try golden("\(size).image"))
     let expected = try golden.list("\(size).feature")

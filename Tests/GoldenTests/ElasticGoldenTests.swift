@@ -54,8 +54,8 @@ import Testing
       let (width, height) = (
         try #require(entry.int("width")), try #require(entry.int("height"))
       )
-      func prompt(_ side: String) throws -> PromptCondition {
-        var prompt = PromptCondition(embeddings: try golden(side))
+      func prompt(_ side: String) throws -> PromptEncoding {
+        var prompt = PromptEncoding(embeddings: try golden(side))
         guard isXL else { return prompt }
         prompt.pooled = try golden("\(side).pooled")
         let size = [Float(4 * height), Float(4 * width)]
@@ -110,7 +110,7 @@ import Testing
     let scale: Float
 
     func apply(to conditions: inout UNetConditions, sample: Tensor, step: DenoiseStep) throws {
-      conditions.controlResiduals = model(
+      conditions.controls.residuals = model(
         sample, timestep: step.timestep, conditions: conditions, hint: hint, scale: scale)
     }
   }

@@ -22,10 +22,11 @@ import Testing
     ) throws -> Tensor {
       calls.withLock { $0 += 1 }
       #expect(sample.shape.suffix(3) == [4, 128, 128])
-      #expect(conditions.timeIDs?.shape == [conditions.text.shape[0], 6])
-      let count = conditions.text.shape[0]
+      #expect(conditions.prompt.timeIDs?.shape == [conditions.batch, 6])
+      let count = conditions.batch
       let parts = (0..<count).map { index in
-        let level = conditions.text.slice(axis: 0, index..<index + 1).contiguous().mean()
+        let level = conditions.prompt.embeddings.slice(axis: 0, index..<index + 1).contiguous()
+          .mean()
         let own = sample.slice(axis: 0, index % sample.shape[0]..<index % sample.shape[0] + 1)
         return own.contiguous() * 0.9 + level
       }
@@ -56,8 +57,8 @@ import Testing
     return .tiny(try AutoencoderTiny(WeightScope(MemorySource(tensors)), config: config))
   }
 
-  private static func prompt(_ level: Float, height: Int, width: Int) -> PromptCondition {
-    var prompt = PromptCondition(embeddings: Tensor.full([1, 2, 4], level))
+  private static func prompt(_ level: Float, height: Int, width: Int) -> PromptEncoding {
+    var prompt = PromptEncoding(embeddings: Tensor.full([1, 2, 4], level))
     prompt.pooled = Tensor.full([1, 4], level)
     let size = [Float(4 * height), Float(4 * width)]
     prompt.timeIDs = Tensor(size + [0, 0] + size, shape: [1, 6])

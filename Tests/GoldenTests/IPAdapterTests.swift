@@ -11,14 +11,14 @@ import Testing
   private struct Fixture {
     let golden: GoldenFolder
     let unet: UNet2DConditionModel
-    let adapter: IPAdapter
+    let adapter: IPAdapterModel
 
     init(_ name: String) throws {
       golden = try GoldenFolder(name)
       let base = try GoldenFolder(name.hasSuffix("sdxl") ? "unet_sdxl" : "unet_sd1")
       let config = try UNetConfig(json: base.config())
       unet = try UNet2DConditionModel(WeightScope(base.weights()), config: config)
-      adapter = try IPAdapter(WeightScope(golden.weights()), unet: config)
+      adapter = try IPAdapterModel(WeightScope(golden.weights()), unet: config)
     }
 
     /// What the encoder gave for each image: [2, images, …] taken apart.
@@ -120,7 +120,9 @@ import Testing
     #expect(sdxl[54].path.hasPrefix("up_blocks.1.attentions.0"))
     #expect(sdxl[60].path.hasPrefix("mid_block"))
     let model = try Fixture("ip_base").unet
-    #expect(model.config.crossAttentionLayers.count == model.crossAttentionCount)
+    let text = Tensor.zeros([1, 1, model.config.crossAttentionWidth])
+    let prepared = model.prepared(UNetConditions(text: text))
+    #expect(model.config.crossAttentionLayers.count == prepared.context?.blocks.count)
   }
 
   @Test func scalesPerLayer() throws {
@@ -140,16 +142,16 @@ import Testing
     let golden = try GoldenFolder("ip_base_sdxl")
     let sd1 = try UNetConfig(json: GoldenFolder("unet_sd1").config())
     #expect {
-      try IPAdapter(WeightScope(golden.weights()), unet: sd1)
+      try IPAdapterModel(WeightScope(golden.weights()), unet: sd1)
     } throws: { "\($0)".contains("image_proj.proj.weight") }
     let values = RawTensor([1], shape: [1])
     let face = MemorySource(["image_proj.norm.weight": values, "image_proj.proj.0.weight": values])
     #expect {
-      try IPAdapter(WeightScope(face), unet: sd1)
+      try IPAdapterModel(WeightScope(face), unet: sd1)
     } throws: { "\($0)".contains("FaceID") }
     let empty = MemorySource(["image_proj.latents": values])
     #expect {
-      try IPAdapter(WeightScope(empty), unet: sd1)
+      try IPAdapterModel(WeightScope(empty), unet: sd1)
     } throws: { "\($0)".contains("latents") }
   }
 }

@@ -25,15 +25,15 @@ import Testing
       WeightScope(models.weights()), config: try UNetConfig(json: try models.config()))
   }
 
-  private func prompts() throws -> (positive: PromptCondition, negative: PromptCondition) {
+  private func prompts() throws -> (positive: PromptEncoding, negative: PromptEncoding) {
     let source = try SafetensorsFile(path: models.path + "/text.safetensors")
     let model = try CLIPTextModel(
       WeightScope(source), config: CLIPTextConfig(json: models.json("text_config.json")))
     let ids = try models("prompt.ids").floats().map { Int($0) }
     let states = try model(ids: [Array(ids.prefix(12)), Array(ids.suffix(12))]).lastHiddenState
     return (
-      PromptCondition(embeddings: states.slice(axis: 0, 0..<1)),
-      PromptCondition(embeddings: states.slice(axis: 0, 1..<2))
+      PromptEncoding(embeddings: states.slice(axis: 0, 0..<1)),
+      PromptEncoding(embeddings: states.slice(axis: 0, 1..<2))
     )
   }
 
@@ -115,7 +115,7 @@ import Testing
       try unet(), height: 8, width: 16, window: 8, stride: 4, controls: [picture])
     let prompts = try prompts()
     var conditions = try UNetConditions(joining: [prompts.positive], batch: 1)
-    conditions.step = DenoiseStep(index: 0, count: 1, timestep: 500, nextTimestep: nil)
+    conditions.run.step = DenoiseStep(index: 0, count: 1, timestep: 500, nextTimestep: nil)
     for _ in 0..<2 {
       _ = try predictor(Tensor.zeros([1, 4, 8, 16]), timestep: 500, conditions: conditions)
     }

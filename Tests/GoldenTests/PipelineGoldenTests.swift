@@ -58,15 +58,15 @@ import Testing
       WeightScope(source), config: try UNetConfig(json: try golden.config()))
   }
 
-  private func prompts() throws -> (positive: PromptCondition, negative: PromptCondition) {
+  private func prompts() throws -> (positive: PromptEncoding, negative: PromptEncoding) {
     let config = try CLIPTextConfig(json: try golden.json("text_config.json"))
     let source = try SafetensorsFile(path: golden.path + "/text.safetensors")
     let model = try CLIPTextModel(WeightScope(source), config: config)
     let ids = try golden("prompt.ids").floats().map { Int($0) }
     let states = try model(ids: [Array(ids.prefix(12)), Array(ids.suffix(12))]).lastHiddenState
     return (
-      PromptCondition(embeddings: states.slice(axis: 0, 0..<1)),
-      PromptCondition(embeddings: states.slice(axis: 0, 1..<2))
+      PromptEncoding(embeddings: states.slice(axis: 0, 0..<1)),
+      PromptEncoding(embeddings: states.slice(axis: 0, 1..<2))
     )
   }
 

@@ -133,10 +133,10 @@ import Testing
 
   @Test func encodingsOfDifferentLengthsAreRepeated() throws {
     let generator = (0..<154 * 4).map { Float($0 % 23) }
-    let long = PromptCondition(embeddings: Tensor(generator, shape: [1, 154, 4]))
-    let short = PromptCondition(
+    let long = PromptEncoding(embeddings: Tensor(generator, shape: [1, 154, 4]))
+    let short = PromptEncoding(
       embeddings: Tensor(Array(generator.prefix(77 * 4)), shape: [1, 77, 4]))
-    let joined = try UNetConditions(joining: [short, long], batch: 2).text
+    let joined = try UNetConditions(joining: [short, long], batch: 2).prompt.embeddings
     #expect(joined.shape == [4, 154, 4])
     let rows = joined.floats()
     #expect(Array(rows[0..<308]) == Array(generator.prefix(308)))

@@ -20,12 +20,15 @@ import Testing
 
   @Test func refusals() throws {
     let flat = Tensor.zeros([2, 7])
-    #expect(try refusal("sd1") { $0.text = .zeros([2, 7, 25]) }.contains("[B, L, 24]"))
-    #expect(try refusal("sd1") { $0.text = flat }.contains("text"))
-    #expect(try refusal("sdxl") { $0.pooled = nil }.contains("pooled text: expected [B, 28]"))
-    #expect(try refusal("sdxl") { $0.pooled = flat }.contains("found [2, 7]"))
-    #expect(try refusal("sdxl") { $0.timeIDs = nil }.contains("time ids"))
-    #expect(try refusal("sdxl") { $0.timeIDs = .zeros([2, 5]) }.contains("beside 5 time ids"))
+    #expect(
+      try refusal("sd1") { $0.prompt.embeddings = .zeros([2, 7, 25]) }.contains("[B, L, 24]"))
+    #expect(try refusal("sd1") { $0.prompt.embeddings = flat }.contains("text"))
+    #expect(
+      try refusal("sdxl") { $0.prompt.pooled = nil }.contains("pooled text: expected [B, 28]"))
+    #expect(try refusal("sdxl") { $0.prompt.pooled = flat }.contains("found [2, 7]"))
+    #expect(try refusal("sdxl") { $0.prompt.timeIDs = nil }.contains("time ids"))
+    #expect(
+      try refusal("sdxl") { $0.prompt.timeIDs = .zeros([2, 5]) }.contains("beside 5 time ids"))
     #expect(try refusal("lcm") { $0.timestepCond = nil }.contains("guidance embedding"))
     let prompt = ImagePrompt(projections: [], tokens: [], scales: [])
     #expect(try refusal("sd1") { $0.imagePrompts = [prompt] }.contains("weights for 16 layers"))

@@ -30,9 +30,9 @@ struct UNetFixture {
       text: try golden("\(name).text"), pooled: try optional("pooled"),
       timeIDs: try optional("time_ids"))
     conditions.timestepCond = try optional("guidance")
-    conditions.adapterFeatures = try golden.list("\(name).feature")
+    conditions.controls.features = try golden.list("\(name).feature")
     if let middle = try optional("control.mid") {
-      conditions.controlResiduals = ControlResiduals(
+      conditions.controls.residuals = ControlResiduals(
         down: try golden.list("\(name).control"), mid: middle)
     }
     return conditions

@@ -26,7 +26,7 @@ import Testing
     let fixture = try UNetFixture("sd1")
     expectClose(try fixture.predict(name), try fixture.expected(name))
     let bare = try fixture.predict(name) {
-      ($0.controlResiduals, $0.adapterFeatures) = (nil, [])
+      ($0.controls.residuals, $0.controls.features) = (nil, [])
     }
     expectDiffers(bare, try fixture.expected(name), "without the adapter")
   }
@@ -39,18 +39,18 @@ import Testing
     let sample = try fixture.golden("odd.sample")
     let plain = fixture.model.prepared(try fixture.conditions("odd"))
     var known = try fixture.conditions("odd")
-    known.timesteps = [901, fixture.timestep("odd"), 901, 1]
+    known.run.timesteps = [901, fixture.timestep("odd"), 901, 1]
     known = fixture.model.prepared(known)
     func predict(_ timestep: Float, _ conditions: UNetConditions) -> [Float] {
-      let samples = sample.slice(axis: 0, 0..<min(sample.shape[0], conditions.text.shape[0]))
+      let samples = sample.slice(axis: 0, 0..<min(sample.shape[0], conditions.batch))
       return fixture.model(samples, timestep: timestep, conditions: conditions).floats()
     }
     for timestep in [901, fixture.timestep("odd"), 1, 500] {
       #expect(predict(timestep, known) == predict(timestep, plain), "at \(timestep)")
     }
     #expect(predict(901, known) != predict(1, known))
-    let half = known.lastSamples(1)
-    #expect(predict(901, half) == predict(901, plain.lastSamples(1)))
+    let half = known.samples(known.batch - 1..<known.batch)
+    #expect(predict(901, half) == predict(901, plain.samples(plain.batch - 1..<plain.batch)))
   }
 
   /// The last feature changes both the stored skip connection and, on SDXL, the middle block.
@@ -61,7 +61,7 @@ import Testing
       expectClose(try fixture.predict("features"), expected, "\(name)")
       for index in 0..<4 {
         let other = try fixture.predict("features") {
-          $0.adapterFeatures[index] = $0.adapterFeatures[index] * 0
+          $0.controls.features[index] = $0.controls.features[index] * 0
         }
         expectDiffers(other, expected, "\(name) without feature \(index)")
       }
@@ -75,16 +75,16 @@ import Testing
     #expect(count == 12)
     for index in 0..<count {
       let other = try fixture.predict("control") {
-        guard var control = $0.controlResiduals else { return }
+        guard var control = $0.controls.residuals else { return }
         control.down[index] = control.down[index] * 0
-        $0.controlResiduals = control
+        $0.controls.residuals = control
       }
       expectDiffers(other, expected, "without residual \(index)")
     }
     let other = try fixture.predict("control") {
-      guard var control = $0.controlResiduals else { return }
+      guard var control = $0.controls.residuals else { return }
       control.mid = control.mid * 0
-      $0.controlResiduals = control
+      $0.controls.residuals = control
     }
     expectDiffers(other, expected, "without the middle residual")
   }
@@ -95,13 +95,16 @@ import Testing
     let timestep = fixture.timestep("odd")
     expectDiffers(try fixture.predict("odd", timestep: 0), expected, "at another time step")
     expectDiffers(
-      try fixture.predict("odd", timestep: timestep) { $0.text = $0.text * 0 }, expected,
+      try fixture.predict("odd", timestep: timestep) {
+        $0.prompt.embeddings = $0.prompt.embeddings * 0
+      }, expected,
       "without the text")
     expectDiffers(
-      try fixture.predict("odd") { $0.pooled = $0.pooled.map { $0 * 0 } }, expected,
+      try fixture.predict("odd") { $0.prompt.pooled = $0.prompt.pooled.map { $0 * 0 } }, expected,
       "without the pooled text")
     expectDiffers(
-      try fixture.predict("odd") { $0.timeIDs = $0.timeIDs.map { $0 + 64 } }, expected,
+      try fixture.predict("odd") { $0.prompt.timeIDs = $0.prompt.timeIDs.map { $0 + 64 } },
+      expected,
       "with other time ids")
     let guided = try UNetFixture("lcm")
     expectDiffers(
@@ -146,13 +149,19 @@ import Testing
     let fixture = try UNetFixture(name)
     let sample = try fixture.golden("odd.sample").slice(axis: 0, 0..<1)
     var conditions = try fixture.conditions("odd")
-    let other = Tensor.concatenate([conditions.text, conditions.text * -0.5], axis: 0)
-    conditions.text = other.slice(axis: 0, 0..<2)
-    conditions.pooled = conditions.pooled.map { Tensor.concatenate([$0, $0 * 2], axis: 0) }
-    conditions.timeIDs = conditions.timeIDs.map { Tensor.concatenate([$0, $0 + 8], axis: 0) }
+    let other = Tensor.concatenate(
+      [conditions.prompt.embeddings, conditions.prompt.embeddings * -0.5], axis: 0)
+    conditions.prompt.embeddings = other.slice(axis: 0, 0..<2)
+    conditions.prompt.pooled = conditions.prompt.pooled.map {
+      Tensor.concatenate([$0, $0 * 2], axis: 0)
+    }
+    conditions.prompt.timeIDs = conditions.prompt.timeIDs.map {
+      Tensor.concatenate([$0, $0 + 8], axis: 0)
+    }
     conditions.timestepCond = conditions.timestepCond?.slice(axis: 0, 0..<1)
-    (conditions.pooled, conditions.timeIDs) = (
-      conditions.pooled?.slice(axis: 0, 0..<2), conditions.timeIDs?.slice(axis: 0, 0..<2)
+    (conditions.prompt.pooled, conditions.prompt.timeIDs) = (
+      conditions.prompt.pooled?.slice(axis: 0, 0..<2),
+      conditions.prompt.timeIDs?.slice(axis: 0, 0..<2)
     )
     let shared = fixture.model(sample, timestep: 500, conditions: conditions)
     let repeated = fixture.model(

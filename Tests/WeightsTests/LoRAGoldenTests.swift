@@ -72,7 +72,7 @@ struct LoRAGoldenTests {
   func textDialect(name: String) throws {
     let adapter = try LoRAAdapter(path: Self.path(name))
     #expect(adapter.components == [.unet, .textEncoder])
-    let source = try LoRASource(base: text, adapter: adapter, scale: 0.7, prefix: "text_encoder")
+    let source = try LoRASource(base: text, adapter: adapter, scale: 0.7, component: .textEncoder)
     let result = try compare(
       PrefixedSource(base: source, prefix: "text_encoder."),
       base: PrefixedSource(base: text, prefix: "text_encoder."), case: name)

@@ -130,7 +130,6 @@ struct WeightScopeTests {
     let scope = WeightScope(source)
     #expect(try scope["conv"].tensor("weight", shape: [2, 3]).shape == [2, 3])
     #expect(try scope["blocks"][10].tensor("w", shape: [1]).count == 1)
-    #expect(try scope["conv"].optionalTensor("scale", shape: [1]) == nil)
     #expect(
       scope.has("conv") && scope.has("conv.bias") && !scope.has("con") && !scope.has("blocks.1"))
   }
@@ -144,7 +143,6 @@ struct WeightScopeTests {
     #expect(
       refusal { _ = try scope.tensor("wieght", shape: [1]) }
         == "memory: no tensor 'conv.wieght'; did you mean 'conv.weight'?")
-    #expect(throws: WeightError.self) { try scope.optionalTensor("bias", shape: [3]) }
   }
 
   @Test("tensors that nothing asked for are found")

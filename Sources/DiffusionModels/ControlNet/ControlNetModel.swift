@@ -2,31 +2,6 @@ import Foundation
 import ResgraphWeights
 import TensorRuntime
 
-/// What a ControlNet adds to a UNet in one step.
-public struct ControlResiduals: Sendable {
-  /// One per skip connection of the UNet, the first convolution's first.
-  public var down: [Tensor]
-  /// For the output of the middle block.
-  public var mid: Tensor
-
-  /// Makes residuals.
-  ///
-  /// - Parameters:
-  ///   - down: One per skip connection.
-  ///   - mid: For the middle block.
-  public init(down: [Tensor], mid: Tensor) {
-    self.down = down
-    self.mid = mid
-  }
-
-  /// The sum of what several ControlNets add.
-  public static func + (left: ControlResiduals, right: ControlResiduals) -> ControlResiduals {
-    precondition(left.down.count == right.down.count, "residuals of different UNets")
-    return ControlResiduals(
-      down: zip(left.down, right.down).map { $0.adding($1) }, mid: left.mid.adding(right.mid))
-  }
-}
-
 /// A copy of a UNet's way down that looks at a control picture, and gives residuals for the UNet.
 ///
 /// Follows diffusers' `ControlNetModel`; it never sees image prompts or the UNet's LoRA.
@@ -99,7 +74,7 @@ public final class ControlNetModel: Sendable {
     let attentions = downBlocks.flatMap(\.attentions) + (midBlock?.attentions ?? [])
     return UNetContext(
       owner: ObjectIdentifier(self),
-      blocks: attentions.flatMap(\.blocks).map { $0.context(text: conditions.text) },
+      blocks: attentions.flatMap(\.blocks).map { $0.context(text: conditions.prompt.embeddings) },
       conditions, timeEmbedding: timeEmbedding)
   }
 

@@ -21,28 +21,6 @@ public struct DenoiseOptions: Sendable, Equatable {
   public init() {}
 }
 
-/// An encoded prompt.
-public struct PromptCondition: Sendable {
-  /// Text tokens, [1 or B, L, D].
-  public var embeddings: Tensor
-  /// Pooled text, [1 or B, P], for SDXL.
-  public var pooled: Tensor?
-  /// Size conditions, [1 or B, 6], for SDXL.
-  public var timeIDs: Tensor?
-
-  /// Gathers what an encoder gave.
-  ///
-  /// - Parameters:
-  ///   - embeddings: Text tokens.
-  ///   - pooled: Pooled text.
-  ///   - timeIDs: Size conditions.
-  public init(embeddings: Tensor, pooled: Tensor? = nil, timeIDs: Tensor? = nil) {
-    self.embeddings = embeddings
-    self.pooled = pooled
-    self.timeIDs = timeIDs
-  }
-}
-
 /// What a run starts from.
 public enum DenoiseStart: Sendable {
   /// Nothing but noise of this shape, [B, C, h, w].
@@ -63,9 +41,9 @@ public struct DenoiseInputs: Sendable {
   /// What the run starts from.
   public var start: DenoiseStart
   /// The prompt.
-  public var positive: PromptCondition
+  public var positive: PromptEncoding
   /// What to stay away from; needed while guidance is on.
-  public var negative: PromptCondition?
+  public var negative: PromptEncoding?
   /// The noise to start from; nil draws it from the generator.
   public var noise: Tensor?
   /// The generator to draw from, for a run that continues one; nil starts from the seed.
@@ -85,7 +63,7 @@ public struct DenoiseInputs: Sendable {
   ///   - start: What the run starts from.
   ///   - positive: The prompt.
   ///   - negative: What to stay away from.
-  public init(start: DenoiseStart, positive: PromptCondition, negative: PromptCondition? = nil) {
+  public init(start: DenoiseStart, positive: PromptEncoding, negative: PromptEncoding? = nil) {
     self.start = start
     self.positive = positive
     self.negative = negative

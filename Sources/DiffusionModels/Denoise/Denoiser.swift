@@ -93,7 +93,7 @@ public struct Denoiser: Sendable {
     }
     if let resume { try run.restore(resume) }
     var unprepared = try conditions(inputs)
-    unprepared.timesteps = run.timesteps
+    unprepared.run.timesteps = run.timesteps
     try predictor.check(unprepared)
     let conditions = predictor.prepared(unprepared)
     while run.completed < run.timesteps.count {
@@ -173,7 +173,7 @@ public struct Denoiser: Sendable {
     let step = run.step(run.completed)
     var sample = run.sampler.scaleModelInput(run.latents, timestep: step.timestep)
     var conditions = prepared
-    conditions.step = step
+    conditions.run.step = step
     for control in inputs.controls {
       try control.apply(to: &conditions, sample: sample, step: step)
     }
@@ -183,7 +183,9 @@ public struct Denoiser: Sendable {
       sample = Tensor.concatenate([sample, channels], axis: 1)
     }
     let guides = isGuided && options.approximations.guides(step)
-    if isGuided && !guides { conditions = conditions.lastSamples(conditions.text.shape[0] / 2) }
+    if isGuided && !guides {
+      conditions = conditions.samples(conditions.batch / 2..<conditions.batch)
+    }
     approximate(&conditions, step, run.deepFeatures)
     var prediction = try predictor(sample, timestep: step.timestep, conditions: conditions)
     if guides {
@@ -210,10 +212,10 @@ public struct Denoiser: Sendable {
   private func approximate(
     _ conditions: inout UNetConditions, _ step: DenoiseStep, _ features: DeepFeatures
   ) {
-    conditions.tokenMerge = options.approximations.tokenMerge
+    conditions.approximation.tokenMerge = options.approximations.tokenMerge
     guard options.approximations.reuse > 1 else { return }
     let isWhole = options.approximations.isWhole(step, isGuided: isGuided)
-    conditions.deepFeatures = isWhole ? .keep(features) : .take(features)
+    conditions.approximation.deepFeatures = isWhole ? .keep(features) : .take(features)
   }
 }
 

@@ -10,11 +10,12 @@ extension UNetConditions {
   ///   - prompts: At least one; guidance has the negative first and the positive last.
   ///   - batch: Samples per prompt.
   /// - Throws: `DenoiseError.shapeMismatch` for prompts that are not like the last.
-  init(joining prompts: [PromptCondition], batch: Int) throws {
-    self.init(
-      text: try joined(equallyLong(prompts.map(\.embeddings)), batch, "conditioning"),
+  init(joining prompts: [PromptEncoding], batch: Int) throws {
+    let prompt = PromptEncoding(
+      embeddings: try joined(equallyLong(prompts.map(\.embeddings)), batch, "conditioning"),
       pooled: try joinedOptional(prompts.map(\.pooled), batch, "pooled conditioning"),
       timeIDs: try joinedOptional(prompts.map(\.timeIDs), batch, "size conditioning"))
+    self.init(prompt)
   }
 }
 

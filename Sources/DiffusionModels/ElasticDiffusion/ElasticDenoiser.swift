@@ -1,3 +1,4 @@
+import ResgraphPictures
 import TensorRuntime
 
 /// The tensors of an ElasticDiffusion run.
@@ -5,9 +6,9 @@ public struct ElasticInputs: Sendable {
   /// What the run starts from.
   public var start: DenoiseStart
   /// The prompt.
-  public var positive: PromptCondition
+  public var positive: PromptEncoding
   /// What to stay away from.
-  public var negative: PromptCondition
+  public var negative: PromptEncoding
   /// The noise to start from; nil draws it from the seed.
   public var noise: Tensor?
   /// Image prompts without masks, of the whole guided batch, negative half first.
@@ -21,7 +22,7 @@ public struct ElasticInputs: Sendable {
   ///   - start: What the run starts from.
   ///   - positive: The prompt.
   ///   - negative: What to stay away from.
-  public init(start: DenoiseStart, positive: PromptCondition, negative: PromptCondition) {
+  public init(start: DenoiseStart, positive: PromptEncoding, negative: PromptEncoding) {
     self.start = start
     self.positive = positive
     self.negative = negative
@@ -137,12 +138,12 @@ public struct ElasticDenoiser: Sendable {
       throw DenoiseError.badOption(
         name: "vae", reason: "pictures of this size are filled up with a background")
     }
-    let size = options.reducedSize(height: shape[2], width: shape[3])
+    let size = options.reducedPictureSize(shape)
     for control in inputs.controls {
       let picture = control.picture.shape
-      guard picture.count == 4, picture[2] == 8 * size.height, picture[3] == 8 * size.width else {
+      guard picture.count == 4, picture[2] == size.height, picture[3] == size.width else {
         throw DenoiseError.shapeMismatch(
-          what: "control picture", expected: "\(8 * size.width)x\(8 * size.height)", found: picture)
+          what: "control picture", expected: "\(size.width)x\(size.height)", found: picture)
       }
     }
   }

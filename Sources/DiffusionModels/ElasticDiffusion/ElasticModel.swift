@@ -31,14 +31,14 @@ struct ElasticModel {
       joining: [inputs.negative, inputs.positive], batch: shape[0])
     guided.imagePrompts = inputs.imagePrompts
     let timesteps = denoiser.timesteps(from: inputs.start)
-    guided.timesteps = timesteps
+    guided.run.timesteps = timesteps
     try predictor.check(guided)
     guidedConditions = predictor.prepared(guided)
     makePlain = { views in
-      var plain = try UNetConditions(joining: [inputs.negative], batch: shape[0])
-        .repeated(views)
-      plain.imagePrompts = inputs.imagePrompts.map(\.negativeHalf)
-      plain.timesteps = timesteps
+      var plain = try UNetConditions(
+        joining: Array(repeating: inputs.negative, count: views), batch: shape[0])
+      plain.imagePrompts = inputs.imagePrompts.map { $0.samples(0..<shape[0], of: 2 * shape[0]) }
+      plain.run.timesteps = timesteps
       return predictor.prepared(plain)
     }
     views = Self.views(shape, options)
@@ -67,18 +67,20 @@ struct ElasticModel {
   ) throws -> (reduced: [any DenoiseControl], views: [[any DenoiseControl]]) {
     guard !inputs.controls.isEmpty else { return ([], []) }
     let shape = inputs.start.shape
+    let scale = options.geometry.scale
     func padded(_ picture: Tensor) -> Tensor {
       let margins = ElasticBackground.Margins(
-        height: picture.shape[2] / 8, width: picture.shape[3] / 8, wanted: options.nativeSide)
-      return margins.padded(withZeros: picture.contiguous(), scale: 8)
+        height: picture.shape[2] / scale, width: picture.shape[3] / scale,
+        wanted: options.nativeSide)
+      return margins.padded(withZeros: picture.contiguous(), scale: scale)
     }
     let reduced = try inputs.controls.map { try $0.make(padded($0.picture)) }
     let enlarged = inputs.controls.map {
-      upsampleNearest($0.picture, height: 8 * shape[2], width: 8 * shape[3])
+      upsampleNearest($0.picture, height: scale * shape[2], width: scale * shape[3])
     }
     let perView = try views.map { view in
       try zip(inputs.controls, enlarged).map { control, picture in
-        try control.make(padded(view.crop(picture, scale: 8)))
+        try control.make(padded(view.crop(picture, scale: scale)))
       }
     }
     return (reduced, perView)
@@ -155,7 +157,7 @@ struct ElasticModel {
       background = filler
     }
     var conditions = prepared
-    conditions.step = step
+    conditions.run.step = step
     for control in controls { try control.apply(to: &conditions, sample: sample, step: step) }
     let scores = try predictor(sample, timestep: step.timestep, conditions: conditions)
     return margins.isEmpty ? scores : margins.cropped(scores)
@@ -165,23 +167,5 @@ struct ElasticModel {
 extension Range<Int> {
   fileprivate func shifted(by distance: Int) -> Range<Int> {
     lowerBound + distance..<upperBound + distance
-  }
-}
-
-extension UNetConditions {
-  /// Text and sizes repeated as a whole.
-  fileprivate func repeated(_ count: Int) -> UNetConditions {
-    func repeated(_ tensor: Tensor) -> Tensor { tensor.repeated(toBatch: count * tensor.shape[0]) }
-    return UNetConditions(
-      text: repeated(text), pooled: pooled.map(repeated), timeIDs: timeIDs.map(repeated))
-  }
-}
-
-extension ImagePrompt {
-  /// The prompt as the first half of a guided batch sees it.
-  fileprivate var negativeHalf: ImagePrompt {
-    var half = self
-    half.tokens = tokens.map { $0.slice(axis: 0, 0..<max(1, $0.shape[0] / 2)) }
-    return half
   }
 }

@@ -1,3 +1,5 @@
+import ResgraphPictures
+
 /// How the pull towards the reduced picture fades over the steps that have it.
 public enum PullSchedule: String, Sendable, CaseIterable {
   /// Half a cosine wave, to a power.
@@ -43,6 +45,8 @@ public struct ElasticOptions: Sendable, Equatable {
   public var window: Int?
   /// Windows computed together.
   public var viewBatch = 1
+  /// How latents relate to pictures.
+  package var geometry = LatentGeometry.stableDiffusion
 
   /// The defaults; set what differs.
   ///
@@ -80,11 +84,9 @@ public struct ElasticOptions: Sendable, Equatable {
   /// - Parameters:
   ///   - height: Rows of the result's latent.
   ///   - width: Columns of the result's latent.
-  ///   - scale: Pixels to a latent's.
   /// - Returns: Rows and columns, never more than the result's.
-  public func reducedSize(
-    height: Int, width: Int, scale: Int = 8
-  ) -> (height: Int, width: Int) {
+  public func reducedSize(height: Int, width: Int) -> (height: Int, width: Int) {
+    let scale = geometry.scale
     let factor = max(Double(max(height, width)) / Double(nativeSide), 1)
     func reduced(_ side: Int) -> Int {
       let pixels = floorDivision(Double(side * scale), factor)
@@ -95,6 +97,15 @@ public struct ElasticOptions: Sendable, Equatable {
 }
 
 extension ElasticOptions {
+  /// The size of the picture that is drawn as a whole, which is that of the control pictures.
+  ///
+  /// - Parameter shape: The result's latent, [B, C, h, w].
+  /// - Returns: Its size in pixels.
+  package func reducedPictureSize(_ shape: [Int]) -> PixelSize {
+    let size = reducedSize(height: shape[2], width: shape[3])
+    return geometry.pictureSize([shape[0], shape[1], size.height, size.width])
+  }
+
   /// What a run's autoencoder must draw: where the model sees less than its own size, the rest is background.
   ///
   /// - Parameters:

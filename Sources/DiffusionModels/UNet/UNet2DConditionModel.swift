@@ -57,9 +57,6 @@ public final class UNet2DConditionModel: Sendable {
     try weights.verifyAllUsed(except: { _ in false })
   }
 
-  /// The number of cross-attention layers, which image prompts have a weight for: down, up, middle.
-  public var crossAttentionCount: Int { transformerBlocks.count }
-
   private var transformerBlocks: [BasicTransformerBlock] {
     let attentions =
       downBlocks.flatMap(\.attentions) + upBlocks.flatMap(\.attentions)
@@ -82,7 +79,7 @@ public final class UNet2DConditionModel: Sendable {
   private func makeContext(_ conditions: UNetConditions) -> UNetContext {
     let blocks = transformerBlocks.enumerated().map { layer, block in
       block.context(
-        text: conditions.text,
+        text: conditions.prompt.embeddings,
         images: conditions.imagePrompts.flatMap { $0.attentions(layer: layer) })
     }
     return UNetContext(
@@ -117,9 +114,9 @@ public final class UNet2DConditionModel: Sendable {
     let context = self.context(of: conditions)
     var step = UNetStep(
       time: context.time(timesteps, conditions, timeEmbedding), contexts: context.blocks)
-    if conditions.tokenMerge > 0 {
+    if conditions.approximation.tokenMerge > 0 {
       step.merging = TokenMerging(
-        share: conditions.tokenMerge, size: finestAttendingSize(of: sample))
+        share: conditions.approximation.tokenMerge, size: finestAttendingSize(of: sample))
     }
     let centered = config.centersSample ? 2 * sample - 1 : sample
     let first = convIn(centered.channelsLast())
@@ -141,14 +138,14 @@ public final class UNet2DConditionModel: Sendable {
   private func whole(_ x: Tensor, _ step: UNetStep, _ conditions: UNetConditions) -> Tensor {
     var hidden = x
     var skips = [hidden]
-    var features = conditions.adapterFeatures[...]
+    var features = conditions.controls.features[...]
     for block in downBlocks {
       hidden = block(hidden, step, feature: features.popFirst(), skips: &skips)
     }
     hidden = bottom(hidden, step, feature: features.first, conditions, skips: &skips)
     let last = upBlocks[upBlocks.count - 1]
     for block in upBlocks.dropLast() { hidden = block(hidden, step, skips: &skips) }
-    guard case .keep(let features) = conditions.deepFeatures else {
+    guard case .keep(let features) = conditions.approximation.deepFeatures else {
       return last(hidden, step, skips: &skips)
     }
     let deep = last(hidden, step, skips: &skips, layers: last.deepLayers)
@@ -160,13 +157,15 @@ public final class UNet2DConditionModel: Sendable {
   private func approximated(
     _ x: Tensor, _ step: UNetStep, _ conditions: UNetConditions
   ) -> Tensor? {
-    guard case .take(let features) = conditions.deepFeatures, let deep = features.value else {
+    guard case .take(let features) = conditions.approximation.deepFeatures,
+      let deep = features.value
+    else {
       return nil
     }
     var skips = [
-      x, downBlocks[0].firstLayer(x, step, feature: conditions.adapterFeatures.first),
+      x, downBlocks[0].firstLayer(x, step, feature: conditions.controls.features.first),
     ]
-    if let control = conditions.controlResiduals {
+    if let control = conditions.controls.residuals {
       for index in skips.indices { skips[index] = skips[index].adding(control.down[index]) }
     }
     let last = upBlocks[upBlocks.count - 1]
@@ -178,7 +177,7 @@ public final class UNet2DConditionModel: Sendable {
     _ x: Tensor, _ step: UNetStep, feature: Tensor?, _ conditions: UNetConditions,
     skips: inout [Tensor]
   ) -> Tensor {
-    if let control = conditions.controlResiduals {
+    if let control = conditions.controls.residuals {
       precondition(control.down.count == skips.count, "\(control.down.count) control residuals")
       for (index, residual) in control.down.enumerated() {
         skips[index] = skips[index].adding(residual)
@@ -192,7 +191,7 @@ public final class UNet2DConditionModel: Sendable {
         hidden = hidden.adding(feature)
       }
     }
-    return hidden.adding(conditions.controlResiduals?.mid)
+    return hidden.adding(conditions.controls.residuals?.mid)
   }
 
   private func context(of conditions: UNetConditions) -> UNetContext {

@@ -6,7 +6,7 @@ extension UNet2DConditionModel {
   /// - Parameter conditions: Text, pooled text, time ids, guidance embedding and image prompts.
   /// - Throws: `ModelError` naming the first input that is missing or does not fit.
   public func check(_ conditions: UNetConditions) throws {
-    try require("text", conditions.text, "[B, L, \(config.crossAttentionWidth)]") {
+    try require("text", conditions.prompt.embeddings, "[B, L, \(config.crossAttentionWidth)]") {
       $0.count == 3 && $0[0] > 0 && $0[1] > 0 && $0[2] == config.crossAttentionWidth
     }
     if let width = config.timestepCondWidth {
@@ -23,7 +23,7 @@ extension UNet2DConditionModel {
       for tokens in prompt.tokens {
         try require("image prompt", tokens, "[B, tokens, \(config.crossAttentionWidth)]") {
           $0.count == 3 && $0[1] > 0 && $0[2] == config.crossAttentionWidth
-            && $0[0] > 0 && conditions.text.shape[0] % $0[0] == 0
+            && $0[0] > 0 && conditions.batch % $0[0] == 0
         }
       }
     }
@@ -31,10 +31,10 @@ extension UNet2DConditionModel {
 
   /// SDXL's added conditioning: pooled text and the sinusoids of all ids fill the embedding's input.
   private func check(_ conditions: UNetConditions, _ textTime: TextTimeConfig) throws {
-    try require("time ids", conditions.timeIDs, "[B, ids]") { $0.count == 2 && $0[0] > 0 }
-    let ids = conditions.timeIDs?.shape[1] ?? 0
+    try require("time ids", conditions.prompt.timeIDs, "[B, ids]") { $0.count == 2 && $0[0] > 0 }
+    let ids = conditions.prompt.timeIDs?.shape[1] ?? 0
     let width = textTime.inputWidth - ids * textTime.timeChannels
-    try require("pooled text", conditions.pooled, "[B, \(width)] beside \(ids) time ids") {
+    try require("pooled text", conditions.prompt.pooled, "[B, \(width)] beside \(ids) time ids") {
       $0.count == 2 && $0[0] > 0 && $0[1] == width
     }
   }

@@ -82,9 +82,6 @@ extension UNetConfig {
   /// Width of the text tokens.
   public var crossAttentionWidth: Int { levels.map(\.contextWidth).max() ?? 0 }
 
-  /// Latent sides that are multiples of this need no fitting of skip connections.
-  public var sizeMultiple: Int { 1 << max(0, levels.count - 1) }
-
   /// Width of the time embedding.
   var timeChannels: Int { timeEmbeddingWidth ?? 4 * levels[0].channels }
 
@@ -107,5 +104,14 @@ extension UNetConfig {
       channels: level.channels, heads: level.heads, contextWidth: level.contextWidth,
       groups: groups, onlyCrossAttention: level.onlyCrossAttention,
       linearProjection: linearProjection)
+  }
+
+  /// The bytes of feature maps that a call holds at once.
+  ///
+  /// - Parameter shape: The latents of the call, [B, C, h, w].
+  /// - Returns: An estimate.
+  package func featureMapBytes(_ shape: [Int]) -> Int {
+    // Skips of the way down and a few feature maps at the finest level, as measured on SD 1.5.
+    shape[0] * shape[2] * shape[3] * levels.map(\.channels).reduce(0, +) * 4 * 4
   }
 }

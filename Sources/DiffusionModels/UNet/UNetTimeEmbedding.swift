@@ -31,7 +31,7 @@ struct UNetTimeEmbedding: Sendable {
   /// The added embedding of SDXL, [B, timeChannels]; nil for models without one.
   func addedEmbedding(_ conditions: UNetConditions) -> Tensor? {
     guard let added else { return nil }
-    guard let pooled = conditions.pooled, let ids = conditions.timeIDs else {
+    guard let pooled = conditions.prompt.pooled, let ids = conditions.prompt.timeIDs else {
       preconditionFailure("this UNet needs the pooled text and the time ids")
     }
     let rows = ids.shape[0]

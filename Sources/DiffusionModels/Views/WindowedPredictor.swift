@@ -81,7 +81,7 @@ public final class WindowedPredictor: NoisePredictor {
     for (index, view) in views.enumerated() {
       let part = view.crop(sample).contiguous()
       var own = conditions
-      if let step = conditions.step {
+      if let step = conditions.run.step {
         for control in try controls(of: index) {
           try control.apply(to: &own, sample: part, step: step)
         }

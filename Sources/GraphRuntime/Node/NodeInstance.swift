@@ -18,28 +18,13 @@ final class NodeInstance {
 
   init(_ type: any NodeType.Type) {
     self.type = type
-    let node = type.init()
-    self.node = node
-    var inputs: [Named<any AnyInput>] = []
-    var params: [Named<any AnyParam>] = []
-    var outputs: [Named<any AnyOutput>] = []
-    var strays: [String] = []
-    for child in Mirror(reflecting: node).children {
-      let name = snakeCase(child.label ?? "")
-      switch child.value {
-      case let port as any AnyInput:
-        inputs.append(Named(name: port.explicitName ?? name, port: port))
-      case let port as any AnyParam:
-        params.append(Named(name: port.explicitName ?? name, port: port))
-      case let port as any AnyOutput:
-        outputs.append(Named(name: port.explicitName ?? name, port: port))
-      default: strays.append(child.label ?? "?")
-      }
-    }
-    self.inputs = inputs
-    self.params = params
-    self.outputs = outputs
-    self.strays = strays
+    node = type.init()
+    var ports = DeclaredPorts()
+    ports.read(node)
+    inputs = ports.inputs
+    params = ports.params
+    outputs = ports.outputs
+    strays = ports.strays
   }
 
   func input(_ name: String) -> (any AnyInput)? { inputs.first { $0.name == name }?.port }
@@ -87,6 +72,30 @@ final class NodeInstance {
     .init(
       name: output.name, type: output.port.valueType.typeName,
       family: output.port.family.schemaText, summary: output.port.summary)
+  }
+}
+
+/// The ports that a node type declares, itself and in groups.
+private struct DeclaredPorts {
+  var inputs: [Named<any AnyInput>] = []
+  var params: [Named<any AnyParam>] = []
+  var outputs: [Named<any AnyOutput>] = []
+  var strays: [String] = []
+
+  mutating func read(_ declaration: Any) {
+    for child in Mirror(reflecting: declaration).children {
+      let name = snakeCase(child.label ?? "")
+      switch child.value {
+      case let port as any AnyInput:
+        inputs.append(Named(name: port.explicitName ?? name, port: port))
+      case let port as any AnyParam:
+        params.append(Named(name: port.explicitName ?? name, port: port))
+      case let port as any AnyOutput:
+        outputs.append(Named(name: port.explicitName ?? name, port: port))
+      case let ports as any AnyPortGroup: read(ports.group)
+      default: strays.append(child.label ?? "?")
+      }
+    }
   }
 }
 

@@ -6,15 +6,14 @@ import TensorRuntime
 extension InterpolationMethod: ChoiceParam {}
 
 /// Brings a latent to another size.
-struct LatentResize: NodeType {
+struct LatentResize: GroupedPorts {
   static let summary = """
     Brings a latent to another size, so that a second UNetDenoise with a strength below 1 can draw \
     the details of a larger picture. A mask comes along.
     """
 
   @Input("Latent [B, C, h, w]") var latent: LatentValue
-  @Param("Width of the picture in pixels", min: 8, max: 16_384, multipleOf: 8) var width: Int
-  @Param("Height of the picture in pixels", min: 8, max: 16_384, multipleOf: 8) var height: Int
+  @PortGroup var ports = PictureSizePorts()
   @Param("How values are mixed, as torch's interpolate does") var method =
     InterpolationMethod.nearestExact
   @Output("Latent [B, C, height/8, width/8]", name: "latent") var resized: LatentValue
@@ -42,10 +41,11 @@ struct LatentResize: NodeType {
   }
 
   private func shape(_ latent: LatentValue) -> [Int] {
-    Array(latent.shape[..<2]) + [height / 8, width / 8]
+    Array(latent.shape[..<2]) + ports.latentShape(batch: 1).suffix(2)
   }
 
   private func sized(_ tensor: Tensor, _ method: InterpolationMethod) -> Tensor {
-    interpolated(tensor, height: height / 8, width: width / 8, method: method)
+    let shape = ports.latentShape(batch: 1)
+    return interpolated(tensor, height: shape[2], width: shape[3], method: method)
   }
 }

@@ -42,8 +42,8 @@ struct CheckpointLoad: NodeType {
         got: reference.family)
     }
     for note in reference.layout.notes { context.warn(note) }
-    unet = UNetRecipe(base: reference)
-    textEncoder = TextEncoderRecipe(base: reference)
+    unet = UNetRecipe(reference)
+    textEncoder = TextEncoderRecipe(reference)
     vae = VAERecipe(origin: .checkpoint(reference))
     // What cannot work is found here, not after minutes of work.
     try reference.layout.checkReadable()
@@ -51,7 +51,7 @@ struct CheckpointLoad: NodeType {
     for component in reference.layout.components {
       switch component {
       case .unet: break
-      case .textEncoder, .textEncoder2: try textEncoder.check(component)
+      case .textEncoder, .textEncoder2: try reference.checkText(component)
       case .vae: _ = try vae.config()
       }
     }

@@ -1,3 +1,4 @@
+import DiffusionModels
 import GraphRuntime
 import ResgraphWeights
 
@@ -26,7 +27,7 @@ struct LCMLoRA: NodeType {
   mutating func run(_ context: NodeContext) throws {
     let adapter = try LoRAAdapter(path: path.resolved)
     let overlay = WeightOverlay.lora(adapter, path: path.resolved, scale: weight)
-    try context.warn(of: overlay.check(unet.source(), .unet), path.written)
-    adapted = unet.adding(overlay)
+    adapted = unet
+    adapted.checkpoint = try unet.checkpoint.adding(overlay, to: [.unet], as: path, context)
   }
 }

@@ -1,3 +1,4 @@
+import DiffusionModels
 import GraphRuntime
 import ResgraphWeights
 
@@ -37,16 +38,13 @@ struct LoRALoad: NodeType {
       adapter, path: path.resolved, scale: weight, blocks: blocks?.weights)
     try NodeError.locating("blocks") { try blocks?.weights.check(unet: unet.source()) }
     adapted = unet
-    adaptedEncoder = textEncoder ?? TextEncoderRecipe(base: unet.base)
+    adaptedEncoder = textEncoder ?? TextEncoderRecipe(unet.base)
     if adapter.components.contains(.unet) {
-      try context.warn(of: overlay.check(unet.source(), .unet), path.written)
-      adapted = unet.adding(overlay)
+      adapted.checkpoint = try unet.checkpoint.adding(overlay, to: [.unet], as: path, context)
     }
     let encoders = adaptedEncoder.components.filter(adapter.components.contains)
-    for component in encoders {
-      try context.warn(of: overlay.check(adaptedEncoder.source(component), component), path.written)
-    }
-    if !encoders.isEmpty { adaptedEncoder = adaptedEncoder.adding(overlay) }
+    adaptedEncoder.checkpoint = try adaptedEncoder.checkpoint.adding(
+      overlay, to: encoders, as: path, context)
     guard adapter.components.contains(.unet) || !encoders.isEmpty else {
       throw NodeError("the LoRA has no part for this checkpoint", port: "path", got: path.written)
     }

@@ -1,3 +1,4 @@
+import DiffusionModels
 import GraphRuntime
 import ResgraphWeights
 
@@ -25,13 +26,11 @@ struct ResAdapterLoad: NodeType {
     adapted = unet
     if let lora = files.lora {
       let overlay = WeightOverlay.lora(lora, path: path.resolved, scale: weight)
-      try context.warn(of: overlay.check(unet.source(), .unet), path.written)
-      adapted = adapted.adding(overlay)
+      adapted.checkpoint = try adapted.checkpoint.adding(overlay, to: [.unet], as: path, context)
     }
     if let norms = files.norms {
       let overlay = WeightOverlay.replacement(norms, path: path.resolved, blend: normWeight)
-      try context.warn(of: overlay.check(unet.source(), .unet), path.written)
-      adapted = adapted.adding(overlay)
+      adapted.checkpoint = try adapted.checkpoint.adding(overlay, to: [.unet], as: path, context)
     }
     if let range = ResAdapterRange.named(by: path.resolved) { adapted.ranges.append(range) }
   }

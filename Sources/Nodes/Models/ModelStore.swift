@@ -83,17 +83,22 @@ extension WeightSource {
 extension ModelStore {
   /// The denoiser of a recipe.
   func unet(_ recipe: UNetRecipe) throws -> UNet2DConditionModel {
-    let source = try recipe.source()
-    return try model(
-      identity: recipe.identity, byteCount: { source.packedByteCount },
-      load: { try UNet2DConditionModel(WeightScope(source), config: try recipe.config()) })
+    try model(
+      identity: recipe.identity, byteCount: { try recipe.source().packedByteCount },
+      load: { try UNet2DConditionModel(WeightScope(recipe.source()), config: try recipe.config()) })
   }
 
   /// The autoencoder of a recipe.
   func vae(_ recipe: VAERecipe) throws -> Autoencoder {
-    let source = try recipe.source()
-    return try model(
-      identity: recipe.identity, byteCount: { source.packedByteCount },
-      load: { try Autoencoder(WeightScope(source), config: try recipe.config()) })
+    try model(
+      identity: recipe.identity, byteCount: { try recipe.source().packedByteCount },
+      load: { try Autoencoder(WeightScope(recipe.source()), config: try recipe.config()) })
+  }
+
+  /// The prompt encoder of a recipe.
+  func promptEncoder(_ recipe: TextEncoderRecipe) throws -> PromptEncoder {
+    try model(
+      identity: recipe.identity, byteCount: { try recipe.packedByteCount() },
+      load: { try PromptEncoder(recipe.checkpoint) })
   }
 }

@@ -14,7 +14,6 @@ extension CLIPTokenizer {
     if names.contains(where: { FileStatus(path: joinPath(path, $0)) != nil }) {
       return try CLIPTokenizer(folder: path)
     }
-    let reference = CheckpointReference(layout: try CheckpointLayout.open(path: path))
-    return try TextEncoderRecipe(base: reference).tokenizer(.textEncoder)
+    return try CheckpointReference(layout: .open(path: path)).tokenizer(.textEncoder)
   }
 }

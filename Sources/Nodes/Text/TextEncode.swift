@@ -35,15 +35,13 @@ struct TextEncode: NodeType {
           hint: "only SDXL reads a second prompt"))
     }
     for component in recipe.components {
-      let config = try recipe.config(component)
+      let config = try recipe.base.textConfig(component)
       if let clipSkip = $clipSkip.known, clipSkip >= config.layers {
         context.report(
           NodeError(
             "the text encoder has too few layers", port: "clip_skip",
             expected: "0 to \(config.layers - 1)", got: String(clipSkip)))
       }
-      // Finds an adapter for another model.
-      _ = try recipe.source(component)
     }
   }
 
@@ -63,10 +61,7 @@ struct TextEncode: NodeType {
   }
 
   func estimateMemory(_ context: ValidationContext) -> MemoryEstimate? {
-    guard let recipe = $textEncoder.known,
-      let sources = try? recipe.components.map({ try recipe.source($0) })
-    else { return nil }
-    let weights = sources.reduce(0) { $0 + $1.packedByteCount }
+    guard let weights = try? $textEncoder.known?.packedByteCount() else { return nil }
     return MemoryEstimate(workingBytes: weights + 32 << 20, outputBytes: 2 << 20)
   }
 }

@@ -1,3 +1,4 @@
+import DiffusionModels
 import GraphRuntime
 import TensorRuntime
 
@@ -8,25 +9,18 @@ import TensorRuntime
 struct ConditioningValue: PortValue {
   static let typeName = "Conditioning"
 
-  /// One prompt's encoding.
-  struct Encoding: Sendable {
-    /// [B, L, D].
-    var embeddings: Tensor
-    /// [B, P], for models that want one.
-    var pooled: Tensor?
-  }
-
   /// The prompt's own.
-  var prompt: Encoding
+  var prompt: PromptEncoding
   /// The stand-in for a missing negative prompt: the empty prompt, or SDXL's zeros.
-  var empty: Encoding
+  var empty: PromptEncoding
   /// The empty prompt where the stand-in is another thing, for methods that know no zeros.
-  var encodedEmpty: Encoding?
+  var encodedEmpty: PromptEncoding?
   /// The model family of the text encoder.
   var family: String?
 
   init(
-    prompt: Encoding, empty: Encoding, encodedEmpty: Encoding? = nil, family: String?
+    prompt: PromptEncoding, empty: PromptEncoding, encodedEmpty: PromptEncoding? = nil,
+    family: String?
   ) {
     self.prompt = prompt
     self.empty = empty
@@ -35,10 +29,10 @@ struct ConditioningValue: PortValue {
   }
 
   /// The empty prompt's encoding.
-  var emptyPrompt: Encoding { encodedEmpty ?? empty }
+  var emptyPrompt: PromptEncoding { encodedEmpty ?? empty }
 
   /// All encodings, by the names under which they are stored.
-  private var parts: [(name: String, encoding: Encoding)] {
+  private var parts: [(name: String, encoding: PromptEncoding)] {
     [("prompt", prompt), ("empty", empty)] + (encodedEmpty.map { [("encoded empty", $0)] } ?? [])
   }
 
@@ -62,10 +56,10 @@ struct ConditioningValue: PortValue {
     }
     let name = String(decoding: bytes[1...count], as: UTF8.self)
     let tensors = try StoredTensors.decode(Array(bytes[(count + 1)...]))
-    func encoding(_ name: String) throws -> Encoding? {
+    func encoding(_ name: String) throws -> PromptEncoding? {
       guard let embeddings = tensors[name] else { return nil }
       guard embeddings.shape.count == 3 else { throw PortValueError.damaged(Self.typeName) }
-      return Encoding(embeddings: embeddings, pooled: tensors["\(name).pooled"])
+      return PromptEncoding(embeddings: embeddings, pooled: tensors["\(name).pooled"])
     }
     guard let prompt = try encoding("prompt"), let empty = try encoding("empty") else {
       throw PortValueError.damaged(Self.typeName)

@@ -22,17 +22,13 @@ public struct LoRASource: WeightSource {
   ///   - base: The model's tensors under diffusers' names.
   ///   - adapter: The adapter.
   ///   - scale: The user's weight; 0 leaves the model as it is.
-  ///   - prefix: Which model `base` is: `unet`, `text_encoder` or `text_encoder_2`.
+  ///   - component: Which model `base` is.
   ///   - blocks: How strongly it counts in each block; nil for fully in all of them.
   /// - Throws: `WeightError` when the adapter belongs to another model or nothing matches.
   public init(
-    base: any WeightSource, adapter: LoRAAdapter, scale: Float, prefix: String = "unet",
-    blocks: LoRABlockWeights? = nil
+    base: any WeightSource, adapter: LoRAAdapter, scale: Float,
+    component: Component = .unet, blocks: LoRABlockWeights? = nil
   ) throws {
-    guard let component = Component(rawValue: prefix) else {
-      throw WeightError.unsupportedAdapter(
-        adapter: adapter.path, reason: "'\(prefix)' is no part that a LoRA applies to")
-    }
     let plan = try LoRAPlan(adapter, base: base, component: component)
     self.base = base
     self.adapter = adapter
@@ -47,6 +43,9 @@ public struct LoRASource: WeightSource {
     modules = scale == 0 ? [:] : plan.modules
     report = plan.report
   }
+
+  /// Whether all tensors are the model's own, as at a scale of 0.
+  package var changesNothing: Bool { modules.isEmpty }
 
   /// The names of the model's tensors.
   public var keys: [String] { base.keys }
@@ -86,7 +85,7 @@ public struct LoRASource: WeightSource {
   /// The identity of model, adapter and scale; the model's own when the adapter changes nothing.
   public var digest: String {
     get throws {
-      if modules.isEmpty { return try base.digest }
+      if changesNothing { return try base.digest }
       return try Digest.fields(
         [
           "lora", base.digest, adapter.digest, String(scale.bitPattern, radix: 16),

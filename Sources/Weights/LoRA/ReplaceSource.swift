@@ -58,6 +58,9 @@ public struct ReplaceSource: WeightSource {
     return report
   }
 
+  /// Whether all tensors are the model's own, as at a blend of 0.
+  package var changesNothing: Bool { replaced.isEmpty }
+
   /// The names of the model's tensors.
   public var keys: [String] { base.keys }
   /// The model's and the replacements' paths.
@@ -89,7 +92,7 @@ public struct ReplaceSource: WeightSource {
   /// The identity of model, replacements and blend; the model's own when nothing is replaced.
   public var digest: String {
     get throws {
-      if replaced.isEmpty { return try base.digest }
+      if changesNothing { return try base.digest }
       return try Digest.fields([
         "replace", base.digest, replacements.digest, String(blend.bitPattern, radix: 16),
       ])

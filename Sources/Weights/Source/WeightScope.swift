@@ -79,17 +79,6 @@ public struct WeightScope: Sendable {
     return try source.tensor(key)
   }
 
-  /// A tensor that may be absent.
-  ///
-  /// - Parameters:
-  ///   - name: The tensor's name, relative to this scope.
-  ///   - shape: The shape it must have when it is there.
-  /// - Returns: The tensor, or nil when the source has none of that name.
-  /// - Throws: `WeightError` when it is there but unreadable or of another shape.
-  public func optionalTensor(_ name: String, shape: [Int]) throws -> RawTensor? {
-    source.entry(key(name)) == nil ? nil : try tensor(name, shape: shape)
-  }
-
   /// Checks that every tensor below this scope was used.
   ///
   /// - Parameter ignored: Returns true for a full key that may stay unused.

@@ -139,7 +139,7 @@ private struct DemoModel {
       try style.run(context)
       return (style.adapted, style.adaptedEncoder)
     case "ip":
-      var alike = IPAdapterNode()
+      var alike = IPAdapter()
       alike.unet = base.unet
       alike.path = Self.path("ip-adapter")
       alike.image = [try picture(DemoCase.folder.appending(path: "given_picture.png"))]
@@ -160,7 +160,7 @@ private struct DemoModel {
       try control.run(context)
       return [control.control]
     case "t2i":
-      var control = T2IAdapterNode()
+      var control = T2IAdapter()
       control.path = Self.path("t2i-adapter-canny")
       control.image = try picture(DemoCase.folder.appending(path: "given_wide_edges.png"))
       try control.run(context)

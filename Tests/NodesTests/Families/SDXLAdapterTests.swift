@@ -100,8 +100,7 @@ import Testing
     let expected = try expected("resadapter")
     expectClose(try model.latents(node) { $0.unet = unet }, expected, within: tolerance)
     for (index, label) in [(0, "its LoRA"), (1, "its norms")] {
-      var partial = unet
-      partial.overlays.remove(at: index)
+      let partial = try unet.without(overlay: index)
       let found = try model.latents(node) { $0.unet = partial }
       expectDiffers(found, expected, beyond: tolerance, "without \(label)")
     }
@@ -165,7 +164,7 @@ import Testing
   }
 
   @Test func aT2IAdapterEqualsDiffusers() throws {
-    var node = T2IAdapterNode()
+    var node = T2IAdapter()
     node.path = adapters.path("t2i-adapter")
     node.image = try model.photo()
     node.weight = 0.9
@@ -213,7 +212,7 @@ import Testing
     }
     let control = try controlNet { $0.path = TinyModel.path("controlnet") }
     #expect(control.family == "sd15" && model.unet.family == "sdxl")
-    let run = ControlledRun(unet: model.unet, latentShape: [1, 4, 8, 12], isGuided: true)
+    let run = try ControlledRun(unet: model.unet, latentShape: [1, 4, 8, 12], isGuided: true)
     #expect(throws: NodeError.self) { try control.recipe.check(run) }
     #expect(model.store.loadCount == 0)
   }

@@ -30,7 +30,7 @@ import Testing
   @Test func everyPartOfTheConditioningCounts() throws {
     let node = try model.denoise()
     let expected = try model.expected("text")
-    func differs(_ label: String, _ change: (inout ConditioningValue.Encoding) -> Void) throws {
+    func differs(_ label: String, _ change: (inout PromptEncoding) -> Void) throws {
       var positive = node.positive
       change(&positive.prompt)
       let found = try model.latents(node) { $0.positive = positive }
@@ -48,15 +48,15 @@ import Testing
     let expected = try model.expected("text")
     func run(_ ids: [Float]) throws -> Tensor {
       let unet = try model.store.unet(model.unet)
-      func condition(_ value: ConditioningValue) -> PromptCondition {
-        PromptCondition(
+      func condition(_ value: ConditioningValue) -> PromptEncoding {
+        PromptEncoding(
           embeddings: value.prompt.embeddings, pooled: value.prompt.pooled,
           timeIDs: Tensor(ids, shape: [1, 6]))
       }
       var options = DenoiseOptions()
       (options.steps, options.guidance, options.seed) = (5, 5, 3)
       let denoiser = try Denoiser(
-        predictor: unet, schedulerConfig: try model.unet.schedulerConfig(), options: options)
+        predictor: unet, schedulerConfig: try model.unet.base.schedulerConfig(), options: options)
       return try denoiser.run(
         DenoiseInputs(
           start: .noise(shape: [1, 4, 8, 12]), positive: condition(node.positive),

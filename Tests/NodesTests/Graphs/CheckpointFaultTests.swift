@@ -3,6 +3,7 @@ import GraphRuntime
 import ResgraphFiles
 import Testing
 
+@testable import DiffusionModels
 @testable import Resgraph
 
 /// Faults of a checkpoint's small files are found while a graph is validated, with the file's name.

@@ -110,12 +110,12 @@ import Testing
     options.approximations.guidanceEnd = 0.5
     let denoiser = try Denoiser(
       predictor: try model.store.unet(model.unet),
-      schedulerConfig: try model.unet.schedulerConfig(), options: options)
+      schedulerConfig: try model.unet.base.schedulerConfig(), options: options)
     let prompt = try model.encode(TinyModel.prompt)
     let inputs = DenoiseInputs(
       start: .noise(shape: [1, 4, 8, 8]),
-      positive: PromptCondition(embeddings: prompt.prompt.embeddings),
-      negative: PromptCondition(embeddings: prompt.empty.embeddings))
+      positive: PromptEncoding(embeddings: prompt.prompt.embeddings),
+      negative: PromptEncoding(embeddings: prompt.empty.embeddings))
     let whole = try denoiser.run(inputs)
     var saved: DenoiseState?
     #expect(throws: Stopped.self) {

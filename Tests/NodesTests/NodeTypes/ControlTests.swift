@@ -66,7 +66,7 @@ import Testing
   private func t2iAdapter(
     _ path: InputPath = TinyModel.path("t2i-adapter"), weight: Double = 0.9
   ) throws -> ControlValue {
-    var node = T2IAdapterNode()
+    var node = T2IAdapter()
     node.path = path
     node.image = picture
     node.weight = weight

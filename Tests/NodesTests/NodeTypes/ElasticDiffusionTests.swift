@@ -60,7 +60,7 @@ import Testing
     let family = try TinyFamily("sdxl")
     let value = try family.encode(TinyFamily.prompt)
     let read = try ConditioningValue(encoded: value.encoded())
-    func numbers(_ encoding: ConditioningValue.Encoding) -> [Float] {
+    func numbers(_ encoding: PromptEncoding) -> [Float] {
       encoding.embeddings.floats() + (encoding.pooled?.floats() ?? [])
     }
     #expect(numbers(read.prompt) == numbers(value.prompt))

@@ -26,8 +26,8 @@ enum IPAdapterFixture {
   }
 
   /// A node on a denoiser that looks at the wide picture.
-  static func node(_ unet: UNetRecipe, _ file: String) throws -> IPAdapterNode {
-    let node = IPAdapterNode()
+  static func node(_ unet: UNetRecipe, _ file: String) throws -> IPAdapter {
+    let node = IPAdapter()
     node.unet = unet
     node.path = path(file)
     node.imageEncoder = path("image_encoder")

@@ -1,10 +1,10 @@
-import DiffusionModels
 import GraphRuntime
 import ResgraphFiles
 import ResgraphWeights
 import TensorRuntime
 import Testing
 
+@testable import DiffusionModels
 @testable import Resgraph
 @testable import ResgraphPictures
 
@@ -16,7 +16,7 @@ import Testing
   init() throws { model = try TinyModel() }
 
   private func adapted(
-    _ file: String, on unet: UNetRecipe? = nil, _ change: (IPAdapterNode) throws -> Void = { _ in }
+    _ file: String, on unet: UNetRecipe? = nil, _ change: (IPAdapter) throws -> Void = { _ in }
   ) throws -> UNetRecipe {
     var node = try IPAdapterFixture.node(unet ?? model.unet, file)
     try change(node)
@@ -131,7 +131,7 @@ import Testing
 
 /// What is found before anything is loaded.
 @Suite struct IPAdapterValidationTests {
-  private func failure(_ change: (IPAdapterNode) throws -> Void) throws -> NodeError? {
+  private func failure(_ change: (IPAdapter) throws -> Void) throws -> NodeError? {
     let model = try TinyModel()
     var node = try IPAdapterFixture.node(model.unet, "ip-adapter-base.safetensors")
     try change(node)

@@ -127,12 +127,10 @@ import Testing
     }
     let expected = try TinyModel.expected("resadapter")
     #expect(try error(wide.adapted, expected) < tolerance)
-    var partial = wide.adapted
-    partial.overlays.removeFirst()
-    #expect(try error(partial, expected) > 10 * tolerance, "without its LoRA")
-    partial = wide.adapted
-    partial.overlays.removeLast()
-    #expect(try error(partial, expected) > 10 * tolerance, "without its norms")
+    for (index, label) in [(0, "its LoRA"), (1, "its norms")] {
+      let partial = try wide.adapted.without(overlay: index)
+      #expect(try error(partial, expected) > 10 * tolerance, "without \(label)")
+    }
 
     var fast = LCMLoRA()
     fast.unet = wide.adapted

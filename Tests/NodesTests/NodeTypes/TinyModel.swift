@@ -1,3 +1,4 @@
+import DiffusionModels
 import Foundation
 import GraphRuntime
 import ResgraphWeights
@@ -100,6 +101,17 @@ extension TinyModel {
       return context.errors + [NodeError(String(describing: error))]
     }
     return context.errors
+  }
+}
+
+extension UNetRecipe {
+  /// The denoiser without one of the changes to its weights.
+  func without(overlay index: Int) throws -> UNetRecipe {
+    var recipe = UNetRecipe(base)
+    for (place, overlay) in checkpoint.overlays.enumerated() where place != index {
+      _ = try recipe.checkpoint.add(overlay, to: [.unet])
+    }
+    return recipe
   }
 }
 

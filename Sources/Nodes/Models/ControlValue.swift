@@ -11,7 +11,7 @@ struct ControlValue: PortValue {
 
   var family: String? { recipe.family }
   var sourcePath: String? { recipe.path }
-  var byteCount: Int { recipe.byteCount }
+  var byteCount: Int { recipe.image.byteCount }
 }
 
 /// How a control comes into being when a denoiser needs it.
@@ -22,27 +22,34 @@ protocol ControlRecipe: Sendable {
   var path: String { get }
   /// What the store calls the control's model.
   var identity: String { get }
-  /// The memory that the recipe holds.
-  var byteCount: Int { get }
+  /// The control picture.
+  var image: ImageValue { get }
   /// Whether the prompt's half of a guided batch alone is controlled.
   var seesPromptOnly: Bool { get }
-  /// Checks by headers alone that the control fits a run.
-  func check(_ run: ControlledRun) throws
-  /// Loads the models and prepares the picture.
-  func makeControl(_ run: ControlledRun, store: ModelStore) throws -> any DenoiseControl
-  /// Checks by headers alone that the control fits a run that looks at the picture in parts.
+  /// Checks by headers alone that the control fits a run, and that its picture has one of some sizes.
   func check(_ run: ControlledRun, pictures: [PixelSize]) throws
-  /// Loads the models, for a run that looks at the picture in parts.
-  ///
-  /// - Parameters:
-  ///   - run: The run.
-  ///   - size: The size to which the picture is brought.
-  ///   - store: Where models are.
-  /// - Returns: The picture, and how a control for a part of it is made.
-  /// - Throws: When a model cannot be loaded.
+  /// Loads the model, and says how the control for the picture, or for a part of it, is made.
+  func maker(
+    _ run: ControlledRun, store: ModelStore
+  ) throws -> @Sendable (Tensor) throws -> any DenoiseControl
+}
+
+extension ControlRecipe {
+  /// Checks by headers alone that the control fits a run that looks at the whole picture.
+  func check(_ run: ControlledRun) throws { try check(run, pictures: [run.pictureSize]) }
+
+  /// Loads the model and prepares the picture.
+  func makeControl(_ run: ControlledRun, store: ModelStore) throws -> any DenoiseControl {
+    try check(run)
+    return try maker(run, store: store)(image.tensor)
+  }
+
+  /// Loads the model, for a run that looks at parts of the picture brought to a size.
   func makePictureControl(
     _ run: ControlledRun, size: PixelSize, store: ModelStore
-  ) throws -> PictureControl
+  ) throws -> PictureControl {
+    PictureControl(picture: image.control(at: size), make: try maker(run, store: store))
+  }
 }
 
 /// What a control must know of the run that it steers.
@@ -53,39 +60,34 @@ struct ControlledRun: Sendable {
   let latentShape: [Int]
   /// Whether the model is asked with and without the prompt.
   let isGuided: Bool
+  /// The size of the result.
+  let pictureSize: PixelSize
+
+  init(unet: UNetRecipe, latentShape: [Int], isGuided: Bool) throws {
+    self.unet = unet
+    self.latentShape = latentShape
+    self.isGuided = isGuided
+    pictureSize = try unet.base.latentGeometry().pictureSize(latentShape)
+  }
 }
 
 extension ImageValue {
   /// Checks that a control picture has one of the sizes that a run takes.
   func checkControl(_ run: ControlledRun, _ sizes: [PixelSize]) throws {
-    guard sizes.contains(PixelSize(width: shape[3], height: shape[2])) else {
-      throw NodeError(
-        "the control picture has another size than the result", port: "control",
-        expected: sizes.map { "\($0.width)x\($0.height)" }.joined(separator: " or "),
-        got: "\(shape[3])x\(shape[2])",
-        hint: "give ImageLoad or ImageResize this width and height")
-    }
-    guard shape[0] == 1 || shape[0] == run.latentShape[0] else {
-      throw NodeError(
-        "there are not as many control pictures as results", port: "control",
-        expected: run.latentShape[0] == 1 ? "1" : "1 or \(run.latentShape[0])",
-        got: "\(shape[0])")
-    }
+    try checkPictures(
+      sizes, batch: run.latentShape[0], port: "control",
+      messages: (
+        "the control picture has another size than the result",
+        "there are not as many control pictures as results"
+      ), hint: "give ImageLoad or ImageResize this width and height")
   }
 
   /// The pictures at a size, resized as diffusers resizes control pictures.
-  func control(at size: PixelSize) -> Tensor {
+  fileprivate func control(at size: PixelSize) -> Tensor {
     if PixelSize(width: shape[3], height: shape[2]) == size { return tensor }
     let pictures = PixelImage.pictures(tensor).map {
       $0.fitted(width: size.width, height: size.height, fit: .stretch, method: .lanczos)
     }
     return PixelImage.tensor(pictures)
-  }
-}
-
-extension ControlledRun {
-  /// The size of the result.
-  var pictureSize: PixelSize {
-    PixelSize(width: latentShape[3] * 8, height: latentShape[2] * 8)
   }
 }

@@ -1,5 +1,6 @@
 import DiffusionModels
 import GraphRuntime
+import ResgraphPictures
 import ResgraphWeights
 import TensorRuntime
 
@@ -10,9 +11,9 @@ struct ImagePromptRecipe: Sendable {
   /// What the adapter wants of the encoder.
   let encoding: ImageEncoding
   /// Each of one picture, or of as many as there are results.
-  let images: [ImageValue]
+  var images: [ImageValue] = []
   /// None; one for all pictures together; or one per picture.
-  let masks: [MaskValue]
+  var masks: [MaskValue] = []
   let weight: Float
 
   var byteCount: Int {
@@ -34,8 +35,8 @@ struct ImagePromptRecipe: Sendable {
         expected: batch == 1 ? "1" : "1 or \(batch)",
         got: "\(image.shape[0]) for \(adapter.path)")
     }
-    let wanted = (width: run.latentShape[3] * 8, height: run.latentShape[2] * 8)
-    for mask in masks where mask.shape[3] != wanted.width || mask.shape[2] != wanted.height {
+    let wanted = run.pictureSize
+    for mask in masks where PixelSize(width: mask.shape[3], height: mask.shape[2]) != wanted {
       throw NodeError(
         "the mask of the IP-Adapter \(adapter.path) has another size than the result", port: "unet",
         expected: "\(wanted.width)x\(wanted.height)", got: "\(mask.shape[3])x\(mask.shape[2])",
@@ -46,35 +47,39 @@ struct ImagePromptRecipe: Sendable {
   /// Encodes the pictures and projects them to tokens.
   func prompt(_ run: ControlledRun, store: ModelStore) throws -> ImagePrompt {
     try check(run)
-    let encodings = try encoder.encode(
-      images, as: encoding, withNegatives: run.isGuided, store: store)
+    let vision = try store.model(
+      identity: encoder.identity, byteCount: { encoder.packedByteCount },
+      load: { try encoder.model() })
+    let encodings = try ImagePromptEncoder(encoder, model: vision, encoding: encoding)(
+      images.map(\.tensor), withNegatives: run.isGuided)
     let config = try run.unet.config()
-    let source = adapter.source
     let model = try store.model(
       identity: identity(on: run.unet), byteCount: { packedByteCount },
-      load: { try IPAdapter(WeightScope(source), unet: config) })
-    let batch = run.latentShape[0]
-    var tokens = encodings.map { encoded in
-      let prompt = model.tokens(encoded.prompt).repeated(sampleCount: batch)
-      guard let negative = encoded.negative else { return prompt }
-      let other = model.tokens(negative).repeated(sampleCount: batch)
-      return Tensor.concatenate([other, prompt], axis: 0)
-    }
-    // One mask for several pictures: they are looked at together, as without a mask.
-    if masks.count == 1 { tokens = [Tensor.concatenate(tokens, axis: 1)] }
-    return model.prompt(tokens: tokens, scale: weight, masks: masks.map { Self.cut($0.tensor) })
+      load: { try IPAdapterModel(WeightScope(adapter.source), unet: config) })
+    return model.prompt(
+      encodings, masks: masks.map(\.tensor), weight: weight, batch: run.latentShape[0])
   }
+}
 
-  /// A mask as 0 or 1, as diffusers' `IPAdapterMaskProcessor` makes it.
-  private static func cut(_ mask: Tensor) -> Tensor {
-    Tensor(mask.floats().map { $0 < 0.5 ? 0 : 1 }, shape: mask.shape)
-  }
+extension ImageEncoder {
+  /// What the store calls the encoder's model.
+  var identity: String { "image encoder\n\(files.path)" }
+  /// The bytes of the encoder's weights.
+  var packedByteCount: Int { files.source.packedByteCount }
 }
 
 extension ControlledRun {
   /// Checks by shapes alone that the denoiser's image prompts fit the run.
   func checkImagePrompts() throws {
     for prompt in unet.imagePrompts { try prompt.check(self) }
+  }
+
+  /// Checks the image prompts of a denoiser that is shown only parts of the picture at a time.
+  func checkImagePromptsOfParts() throws {
+    guard unet.imagePrompts.allSatisfy(\.masks.isEmpty) else {
+      throw NodeError("image prompts with masks do not know the parts of a picture", port: "unet")
+    }
+    try checkImagePrompts()
   }
 
   /// The denoiser's image prompts, of the whole guided batch.

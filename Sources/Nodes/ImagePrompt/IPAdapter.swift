@@ -4,8 +4,7 @@ import ResgraphWeights
 import TensorRuntime
 
 /// Puts an IP-Adapter on a denoiser.
-struct IPAdapterNode: NodeType {
-  static let name = "IPAdapter"
+struct IPAdapter: NodeType {
   static let summary = """
     Lets a denoiser look at pictures beside the prompt, with an IP-Adapter. Several pictures are \
     looked at together; several adapters are several nodes, one after the other.
@@ -30,21 +29,17 @@ struct IPAdapterNode: NodeType {
 
   mutating func validate(_ context: ValidationContext) throws {
     guard let unet = $unet.known else { return }
-    let parts = try open(unet)
-    // The pictures are not known yet. What comes after sees them as of one picture, of no size.
-    let prompt = ImagePromptRecipe(
-      adapter: parts.adapter, encoder: parts.encoder, encoding: parts.encoding,
-      images: $image.known ?? [], masks: $mask.known ?? [], weight: Float(weight))
+    // Pictures that are not known yet are left out of what is known of the denoiser.
+    var prompt = try open(unet)
+    (prompt.images, prompt.masks) = ($image.known ?? [], $mask.known ?? [])
     adapted = unet.adding(prompt)
   }
 
   mutating func run(_ context: NodeContext) throws {
-    let parts = try open(unet)
+    var prompt = try open(unet)
     try checkMasks()
-    adapted = unet.adding(
-      ImagePromptRecipe(
-        adapter: parts.adapter, encoder: parts.encoder, encoding: parts.encoding, images: image,
-        masks: mask, weight: Float(weight)))
+    (prompt.images, prompt.masks) = (image, mask)
+    adapted = unet.adding(prompt)
   }
 
   private func checkMasks() throws {
@@ -59,12 +54,8 @@ struct IPAdapterNode: NodeType {
     }
   }
 
-  private typealias Parts = (
-    adapter: IPAdapterFile, encoder: ImageEncoder, encoding: ImageEncoding
-  )
-
   /// Opens both files by header and checks that they fit the denoiser and each other.
-  private func open(_ unet: UNetRecipe) throws -> Parts {
+  private func open(_ unet: UNetRecipe) throws -> ImagePromptRecipe {
     let (adapter, encoding) = try NodeError.locating("path") {
       let adapter = try IPAdapterFile(path: path.resolved)
       try adapter.source.checkReadable()
@@ -76,8 +67,13 @@ struct IPAdapterNode: NodeType {
         expected: "the image encoder of \(path.written)", status: .missingFile)
     }
     let encoder = try NodeError.locating("image_encoder") { try ImageEncoder(path: encoderPath) }
-    try encoder.check(encoding)
-    return (adapter, encoder, encoding)
+    if let mismatch = encoder.mismatch(encoding) {
+      throw NodeError(
+        "the adapter was made for another image encoder", port: "image_encoder",
+        expected: mismatch.expected, got: mismatch.got)
+    }
+    return ImagePromptRecipe(
+      adapter: adapter, encoder: encoder, encoding: encoding, weight: Float(weight))
   }
 
   func contentDigests(_ files: FileAccess) throws -> [String]? {
@@ -88,21 +84,5 @@ struct IPAdapterNode: NodeType {
       "adapter \(try adapter.source.digest)",
       "encoder \(try encoder.map { try ImageEncoderFiles(path: $0).digest } ?? "none")",
     ]
-  }
-}
-
-extension NodeError {
-  /// Says of errors that do not name a port that they are about one.
-  static func locating<Result>(_ port: String, _ body: () throws -> Result) throws -> Result {
-    do {
-      return try body()
-    } catch let error as NodeError {
-      throw error
-    } catch let error as RunCancelled {
-      throw error
-    } catch {
-      throw NodeError(
-        String(describing: error), port: port, status: (error as? any ExitStatusError)?.exitStatus)
-    }
   }
 }

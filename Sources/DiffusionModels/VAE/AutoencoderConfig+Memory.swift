@@ -1,25 +1,6 @@
-import DiffusionModels
-import ResgraphWeights
-
-extension UNetRecipe {
-  /// The model's configuration.
-  func config() throws -> UNetConfig { try base.config(.unet) { try UNetConfig(json: $0) } }
-
-  /// The autoencoder that came with it.
-  var ownVAE: VAERecipe { VAERecipe(origin: .checkpoint(base)) }
-}
-
-extension VAERecipe {
-  /// The weights, read from the files on demand.
-  func source() throws -> any WeightSource { try origin.source() }
-
-  /// The model's configuration.
-  func config() throws -> AutoencoderConfig { try origin.config() }
-}
-
 extension AutoencoderConfig {
   /// The bytes of feature maps that decoding one picture, or one tile of it, holds at once.
-  func decodingBytes(pixels: Int) -> Int {
+  package func decodingBytes(pixels: Int) -> Int {
     switch self {
     // The last level holds a few feature maps of the first two levels' channels.
     case .kl(let config): pixels * 6 * (config.blockOutChannels.prefix(2).max() ?? 128) * 4
@@ -28,7 +9,7 @@ extension AutoencoderConfig {
   }
 
   /// The bytes of feature maps that encoding one picture holds at once.
-  func encodingBytes(pixels: Int) -> Int {
+  package func encodingBytes(pixels: Int) -> Int {
     switch self {
     // The first level holds a few feature maps of its own channels: five, as measured.
     case .kl(let config): pixels * 6 * (config.blockOutChannels.first ?? 128) * 4

@@ -75,7 +75,7 @@ extension T2IAdapterConfig {
 /// run.
 ///
 /// Follows diffusers' `T2IAdapter` in its three layouts.
-public final class T2IAdapter: Sendable {
+public final class T2IAdapterModel: Sendable {
   /// What the model was built from.
   public let config: T2IAdapterConfig
   private let convIn: Conv2D?
@@ -116,7 +116,7 @@ public final class T2IAdapter: Sendable {
   /// Computes the features of a picture.
   ///
   /// - Parameter image: [B, C, H, W] in 0...1; both sides multiples of `config.downscale`.
-  /// - Returns: One feature per level, for `UNetConditions.adapterFeatures`.
+  /// - Returns: One feature per level, for `UNetControls.features`.
   public func callAsFunction(_ image: Tensor) -> [Tensor] {
     let folded = pixelUnshuffle(image, factor: config.downscale).channelsLast()
     var hidden = convIn?(folded) ?? folded
@@ -127,7 +127,7 @@ public final class T2IAdapter: Sendable {
   }
 }
 
-extension T2IAdapter: ModuleNode, CustomStringConvertible {
+extension T2IAdapterModel: ModuleNode, CustomStringConvertible {
   var summary: String { "T2IAdapter(\(config.kind.rawValue))" }
   var children: [ModuleChild] {
     (convIn.map { [("adapter.conv_in", $0)] } ?? []) + indexed("adapter.body", levels)

@@ -1,3 +1,4 @@
+import DiffusionModels
 import GraphRuntime
 import ResgraphWeights
 
@@ -7,31 +8,23 @@ import ResgraphWeights
 struct UNetRecipe: PortValue {
   static let typeName = "UNet"
 
-  /// The checkpoint.
-  let base: CheckpointReference
-  /// Changes to the weights, in the order in which they are applied.
-  var overlays: [WeightOverlay] = []
+  /// The checkpoint, with changes to the denoiser's weights.
+  var checkpoint: OverlaidCheckpoint
   /// Where the adapters on it work well, for warnings.
   var ranges: [ResAdapterRange] = []
   /// Pictures that it looks at beside the prompt; its weights stay what they are.
   var imagePrompts: [ImagePromptRecipe] = []
 
+  init(_ base: CheckpointReference) { checkpoint = OverlaidCheckpoint(base) }
+
+  /// The bare checkpoint.
+  var base: CheckpointReference { checkpoint.base }
   var family: String? { base.family }
   var sourcePath: String? { base.path }
   var byteCount: Int { imagePrompts.reduce(0) { $0 + $1.byteCount } }
 
   /// Equal for recipes that give equal models in this process.
-  var identity: String {
-    (["unet", base.path] + overlays.map(\.identity)).joined(separator: "\n")
-  }
-
-  /// The recipe with one more overlay on top; a scale of 0 changes nothing.
-  func adding(_ overlay: WeightOverlay) -> UNetRecipe {
-    guard overlay.isEffective else { return self }
-    var recipe = self
-    recipe.overlays.append(overlay)
-    return recipe
-  }
+  var identity: String { "unet\n" + checkpoint.identity }
 
   /// The recipe with one more image prompt; a weight of 0 changes nothing.
   func adding(_ prompt: ImagePromptRecipe) -> UNetRecipe {
@@ -42,38 +35,35 @@ struct UNetRecipe: PortValue {
   }
 
   /// The weights with all overlays, read from the files on demand.
-  func source() throws -> any WeightSource {
-    try overlays.reduce(base.layout.source(.unet)) { try $1.applied(to: $0, prefix: "unet") }
-  }
+  func source() throws -> any WeightSource { try checkpoint.source(.unet) }
+
+  /// The model's configuration.
+  func config() throws -> UNetConfig { try base.unetConfig() }
+
+  /// The autoencoder that came with it.
+  var ownVAE: VAERecipe { VAERecipe(origin: .checkpoint(base)) }
 }
 
 /// A prompt encoder as a description.
 struct TextEncoderRecipe: PortValue {
   static let typeName = "TextEncoder"
 
-  let base: CheckpointReference
-  var overlays: [WeightOverlay] = []
+  /// The checkpoint, with changes to the text encoders' weights.
+  var checkpoint: OverlaidCheckpoint
 
+  init(_ base: CheckpointReference) { checkpoint = OverlaidCheckpoint(base) }
+
+  var base: CheckpointReference { checkpoint.base }
   var family: String? { base.family }
   var sourcePath: String? { base.path }
+  var identity: String { "text\n" + checkpoint.identity }
 
-  var identity: String {
-    (["text", base.path] + overlays.map(\.identity)).joined(separator: "\n")
-  }
+  /// The encoders of the family, in order.
+  var components: [Component] { base.textEncoders }
 
-  func adding(_ overlay: WeightOverlay) -> TextEncoderRecipe {
-    guard overlay.isEffective else { return self }
-    var recipe = self
-    recipe.overlays.append(overlay)
-    return recipe
-  }
-
-  /// One encoder's weights with all overlays.
-  func source(_ component: Component) throws -> any WeightSource {
-    let prefix = component == .textEncoder2 ? "text_encoder_2" : "text_encoder"
-    return try overlays.reduce(base.layout.source(component)) {
-      try $1.applied(to: $0, prefix: prefix)
-    }
+  /// The bytes of all encoders as models hold them.
+  func packedByteCount() throws -> Int {
+    try components.reduce(0) { try $0 + checkpoint.source($1).packedByteCount }
   }
 }
 
@@ -87,4 +77,10 @@ struct VAERecipe: PortValue {
   var family: String? { origin.family }
   var sourcePath: String? { origin.path }
   var identity: String { "vae\n" + origin.path }
+
+  /// The weights, read from the files on demand.
+  func source() throws -> any WeightSource { try origin.source() }
+
+  /// The model's configuration.
+  func config() throws -> AutoencoderConfig { try origin.config() }
 }

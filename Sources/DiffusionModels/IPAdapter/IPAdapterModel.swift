@@ -14,7 +14,7 @@ public enum ImageEncoding: Sendable, Equatable {
 ///
 /// Reads the released layouts, as `IPAdapterHeader` tells them apart: base and light (`proj`), full-face
 /// (`proj.0`…`proj.3`) and plus (`latents`, `layers`).
-public struct IPAdapter: Sendable {
+public struct IPAdapterModel: Sendable {
   /// What the image encoder has to give.
   public let encoding: ImageEncoding
   /// How many tokens an image becomes; nil where as many as the encoder gives.
@@ -81,26 +81,5 @@ public struct IPAdapter: Sendable {
   /// - Returns: The prompt.
   public func prompt(tokens: [Tensor], scales: [Float], masks: [Tensor] = []) -> ImagePrompt {
     ImagePrompt(projections: projections, tokens: tokens, scales: scales, masks: masks)
-  }
-}
-
-extension UNetConfig {
-  /// The cross-attention layers in the order in which adapters number them: down, up, middle.
-  public var crossAttentionLayers: [(path: String, width: Int)] {
-    func layers(_ path: String, _ depths: [Int], _ width: Int) -> [(path: String, width: Int)] {
-      depths.enumerated().flatMap { attention, depth in
-        (0..<depth).map {
-          ("\(path).attentions.\(attention).transformer_blocks.\($0).attn2", width)
-        }
-      }
-    }
-    let down = levels.enumerated().flatMap {
-      layers("down_blocks.\($0)", $1.downDepths, $1.channels)
-    }
-    let up = levels.reversed().enumerated().flatMap {
-      layers("up_blocks.\($0)", $1.upDepths, $1.channels)
-    }
-    guard case .crossAttention(let depth) = middle else { return down + up }
-    return down + up + layers("mid_block", [depth], levels[levels.count - 1].channels)
   }
 }

@@ -1,0 +1,55 @@
+import DiffusionModels
+import GraphRuntime
+import ResgraphPictures
+import ResgraphWeights
+import TensorRuntime
+
+/// A ControlNet that was opened by header.
+struct ControlNetFiles: Sendable {
+  let layout: ControlNetLayout
+  let config: ControlNetConfig
+
+  init(path: String) throws {
+    layout = try ControlNetLayout(path: path)
+    let json = layout.config
+    config = try ConfigurationFault.naming(path) { try ControlNetConfig(json: json) }
+    try layout.source.checkReadable()
+  }
+
+  var family: String { layout.family.rawValue }
+}
+
+/// A ControlNet with its picture, as a description.
+struct ControlNetRecipe: ControlRecipe {
+  let settings: ControlSettings
+  let files: ControlNetFiles
+  let image: ImageValue
+
+  var family: String? { files.family }
+  var path: String { files.layout.path }
+  var identity: String { "controlnet\n\(path)" }
+  var seesPromptOnly: Bool { files.config.seesPromptOnly(settings) }
+
+  func check(_ run: ControlledRun, pictures: [PixelSize]) throws {
+    let config = try run.unet.config()
+    guard config.levels.map(\.channels) == files.config.unet.levels.map(\.channels),
+      config.crossAttentionWidth == files.config.unet.crossAttentionWidth
+    else {
+      throw NodeError(
+        "the ControlNet is for another denoiser", port: "control",
+        expected: "levels of \(config.levels.map(\.channels)) channels",
+        got: "\(files.config.unet.levels.map(\.channels)) in \(path)")
+    }
+    try image.checkControl(run, pictures)
+  }
+
+  func maker(
+    _ run: ControlledRun, store: ModelStore
+  ) throws -> @Sendable (Tensor) throws -> any DenoiseControl {
+    let source = files.layout.source
+    let model = try store.model(
+      identity: identity, byteCount: { source.packedByteCount },
+      load: { try ControlNetModel(WeightScope(source), config: files.config) })
+    return { ControlNetControl(model, picture: $0, settings, isGuided: run.isGuided) }
+  }
+}

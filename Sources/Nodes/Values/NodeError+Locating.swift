@@ -1,0 +1,17 @@
+import GraphRuntime
+
+extension NodeError {
+  /// Says of errors that do not name a port that they are about one.
+  static func locating<Result>(_ port: String, _ body: () throws -> Result) throws -> Result {
+    do {
+      return try body()
+    } catch let error as NodeError {
+      throw error
+    } catch let error as RunCancelled {
+      throw error
+    } catch {
+      throw NodeError(
+        String(describing: error), port: port, status: (error as? any ExitStatusError)?.exitStatus)
+    }
+  }
+}
