@@ -36,7 +36,8 @@ let package = Package(
       name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg62-turbo-dev"])]),
 
     .target(name: "CKernels", cSettings: kernelSettings),
-    .target(name: "CImageIO", dependencies: ["CPNG", "CJPEG"]),
+    .target(
+      name: "CImageIO", dependencies: ["CPNG", "CJPEG"], linkerSettings: [.linkedLibrary("z")]),
     .target(name: "TensorRuntime", dependencies: ["CKernels", "COpenBLAS"]),
     .target(
       name: "ResgraphPictures", dependencies: ["TensorRuntime", "CImageIO"],
