@@ -37,7 +37,8 @@ let package = Package(
 
     .target(name: "ResgraphFiles", dependencies: [crypto], path: "Sources/Files"),
     .target(name: "CKernels", cSettings: kernelSettings),
-    .target(name: "CImageIO", dependencies: ["CPNG", "CJPEG"]),
+    .target(
+      name: "CImageIO", dependencies: ["CPNG", "CJPEG"], linkerSettings: [.linkedLibrary("z")]),
     .target(name: "TensorRuntime", dependencies: ["ResgraphFiles", "CKernels", "COpenBLAS"]),
     .target(
       name: "ResgraphPictures", dependencies: ["ResgraphFiles", "TensorRuntime", "CImageIO"],

@@ -5,6 +5,8 @@
 
 #include <jpeglib.h>
 
+#include <jerror.h>
+
 #include "cimageio.h"
 #include "message.h"
 
@@ -23,9 +25,39 @@ static void on_error(j_common_ptr info) {
   longjmp(state->escape, 1);
 }
 
+/// Warnings that say that pixels are missing are errors; libjpeg would go on with grey. Others, such as
+/// an unknown version number, are of no consequence.
 static void on_message(j_common_ptr info, int level) {
-  (void)info;
-  (void)level;
+  if (level >= 0) return;
+  switch (info->err->msg_code) {
+    case JWRN_HIT_MARKER:
+    case JWRN_HUFF_BAD_CODE:
+    case JWRN_ARITH_BAD_CODE:
+    case JWRN_MUST_RESYNC:
+    case JWRN_JPEG_EOF: on_error(info);
+    default: break;
+  }
+}
+
+/// More scans than any encoder writes: each is a pass over the whole picture, however few its bytes.
+#define MAXIMUM_SCANS 40
+
+static void on_progress(j_common_ptr info) {
+  if (((j_decompress_ptr)info)->input_scan_number <= MAXIMUM_SCANS) return;
+  error_state *state = (error_state *)info->err;
+  set_message(state->message, "the picture has more than 40 scans");
+  longjmp(state->escape, 1);
+}
+
+/// Refuses a progressive picture that ends before every colour has had a first scan.
+static void check_scans(j_decompress_ptr info) {
+  if (info->coef_bits == NULL) return;
+  for (int i = 0; i < info->num_components; i++) {
+    if (info->coef_bits[i][0] >= 0) continue;
+    error_state *state = (error_state *)info->err;
+    set_message(state->message, "the file ends before all colours");
+    longjmp(state->escape, 1);
+  }
 }
 
 static void start_source(j_decompress_ptr info) { (void)info; }
@@ -99,14 +131,18 @@ int cimage_jpeg_read(
   const uint8_t *bytes, size_t count, const cimage_header *header, uint8_t *pixels, char *message) {
   struct jpeg_decompress_struct info;
   struct jpeg_source_mgr from;
+  struct jpeg_progress_mgr progress;
   error_state state;
   memset(&info, 0, sizeof info);
+  memset(&progress, 0, sizeof progress);
+  progress.progress_monitor = on_progress;
   set_errors(&info, &state, message);
   if (setjmp(state.escape) != 0) {
     jpeg_destroy_decompress(&info);
     return 1;
   }
   open_source(&info, &from, bytes, count);
+  info.progress = &progress;
   jpeg_read_header(&info, TRUE);
   info.out_color_space = JCS_RGB;
   jpeg_start_decompress(&info);
@@ -120,6 +156,7 @@ int cimage_jpeg_read(
     JSAMPROW row = pixels + (size_t)info.output_scanline * row_bytes;
     jpeg_read_scanlines(&info, &row, 1);
   }
+  check_scans(&info);
   jpeg_finish_decompress(&info);
   jpeg_destroy_decompress(&info);
   return 0;

@@ -37,6 +37,17 @@ static void read_bytes(png_structp png, png_bytep destination, size_t count) {
   from->position += count;
 }
 
+/// Chunks that nothing here looks at are passed over without being unpacked or kept: libpng sets
+/// aside whatever memory their lengths claim, and unpacks every text.
+static void skip_chunks(png_structp png) {
+  static const png_byte unwanted[] =
+    "tEXt\0zTXt\0iTXt\0sPLT\0hIST\0pCAL\0sCAL\0oFFs\0eXIf\0tIME\0iCCP\0acTL\0fcTL\0fdAT";
+  png_set_keep_unknown_chunks(
+    png, PNG_HANDLE_CHUNK_NEVER, unwanted, (int)(sizeof unwanted / 5));
+  png_set_chunk_cache_max(png, 64);
+  png_set_chunk_malloc_max(png, 1 << 20);
+}
+
 static int open_reader(reader *reading, const uint8_t *bytes, size_t count, char *message) {
   reading->png = NULL;
   reading->info = NULL;
@@ -57,6 +68,7 @@ static int open_reader(reader *reading, const uint8_t *bytes, size_t count, char
     return 1;
   }
   png_set_read_fn(reading->png, &reading->from, read_bytes);
+  skip_chunks(reading->png);
   return 0;
 }
 
@@ -122,32 +134,6 @@ int cimage_png_read(
   png_read_image(reading.png, rows);
   png_read_end(reading.png, NULL);
   free(rows);
-  close_reader(&reading);
-  return 0;
-}
-
-int cimage_png_text(
-  const uint8_t *bytes, size_t count, const char *keyword, cimage_buffer *text, char *message) {
-  reader reading;
-  *text = (cimage_buffer){NULL, 0, 0};
-  if (open_reader(&reading, bytes, count, message) != 0) return 1;
-  if (setjmp(png_jmpbuf(reading.png)) != 0) {
-    close_reader(&reading);
-    return 1;
-  }
-  png_read_info(reading.png, reading.info);
-  png_textp chunks = NULL;
-  int chunk_count = 0;
-  png_get_text(reading.png, reading.info, &chunks, &chunk_count);
-  for (int i = 0; i < chunk_count; i++) {
-    if (strcmp(chunks[i].key, keyword) != 0 || chunks[i].text == NULL) continue;
-    size_t length = strlen(chunks[i].text);
-    uint8_t *copy = malloc(length + 1);
-    if (copy == NULL) png_error(reading.png, "out of memory");
-    memcpy(copy, chunks[i].text, length + 1);
-    *text = (cimage_buffer){copy, length, length + 1};
-    break;
-  }
   close_reader(&reading);
   return 0;
 }

@@ -24,6 +24,15 @@ package struct EXIFOrientation: Equatable {
     return nil
   }
 
+  /// Finds the tag in a PNG's eXIf chunk; nil where there is none, or nothing sensible.
+  package init?(png bytes: [UInt8]) {
+    let chunks = PNGChunks(bytes)
+    guard let chunk = chunks.first(where: { $0.type == "eXIf" }),
+      let content = chunks.content(chunk), let found = Self.code(tiff: Array(content))
+    else { return nil }
+    self.init(code: found)
+  }
+
   /// Whether width and height change places.
   package var swapsSides: Bool { code >= 5 }
 

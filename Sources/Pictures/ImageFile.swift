@@ -9,8 +9,8 @@ package enum ImageFile {
   package static let maximumFileBytes = 1 << 30
   /// Deflate makes at most about 1032 bytes of one, so a longer promise is a lie.
   private static let deflateLimit = 1_040
-  /// No JPEG coding stores more pixels in a byte: 8x8 blocks cost bits even when they are empty.
-  private static let jpegPixelsPerByte = 8_192
+  /// A JPEG's 8x8 blocks cost at least a bit each, even when they are empty.
+  private static let jpegPixelsPerByte = 512
 
   /// Reads a picture: RGB, or RGBA where the file has transparency; EXIF's turn is applied.
   package static func read(path: String) throws -> PixelImage {
@@ -21,7 +21,7 @@ package enum ImageFile {
   package static func size(path: String) throws -> (width: Int, height: Int) {
     let data = try contents(path: path)
     let header = try header(data, path: path)
-    let turned = isPNG(data) ? false : (EXIFOrientation(jpeg: data)?.swapsSides ?? false)
+    let turned = orientation(data)?.swapsSides ?? false
     let (width, height) = (Int(header.width), Int(header.height))
     return turned ? (height, width) : (width, height)
   }
@@ -39,8 +39,11 @@ package enum ImageFile {
           : cimage_jpeg_read(data, data.count, &header, pixels.baseAddress, message)
       }
     }
-    guard !decodesPNG, let orientation = EXIFOrientation(jpeg: data) else { return image }
-    return orientation.apply(to: image)
+    return orientation(data)?.apply(to: image) ?? image
+  }
+
+  private static func orientation(_ data: [UInt8]) -> EXIFOrientation? {
+    isPNG(data) ? EXIFOrientation(png: data) : EXIFOrientation(jpeg: data)
   }
 
   /// The text a PNG carries under a keyword; nil where there is none.
@@ -49,13 +52,7 @@ package enum ImageFile {
     guard isPNG(data) else {
       throw ImageError.unknownFormat(path: path, kind: foreignKind(data))
     }
-    var buffer = cimage_buffer()
-    defer { cimage_buffer_free(&buffer) }
-    try withMessage(path: path) { message in
-      cimage_png_text(data, data.count, keyword, &buffer, message)
-    }
-    guard let bytes = buffer.bytes else { return nil }
-    return String(decoding: UnsafeBufferPointer(start: bytes, count: buffer.count), as: UTF8.self)
+    return try PNGText.find(keyword, in: data, path: path)
   }
 
   /// Whether the bytes start as a PNG does.

@@ -36,9 +36,11 @@ int cimage_png_header(const uint8_t *bytes, size_t count, cimage_header *header,
 int cimage_png_read(
   const uint8_t *bytes, size_t count, const cimage_header *header, uint8_t *pixels, char *message);
 
-/// Finds the text stored under `keyword` before the pixels; `text` stays empty where there is none.
-int cimage_png_text(
-  const uint8_t *bytes, size_t count, const char *keyword, cimage_buffer *text, char *message);
+/// The CRC-32 of bytes, as PNG and zip files use it.
+uint32_t cimage_crc32(const uint8_t *bytes, size_t count);
+
+/// Unpacks a zlib stream of at most `limit` unpacked bytes. Returns 1 when it is damaged or longer.
+int cimage_inflate(const uint8_t *bytes, size_t count, size_t limit, cimage_buffer *output);
 
 /// Writes 8-bit RGB pixels as a PNG; `text` (UTF-8, zero-terminated, may be null) goes into a
 /// compressed iTXt chunk under `keyword`.

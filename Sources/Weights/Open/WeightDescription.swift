@@ -87,12 +87,10 @@ public struct WeightDescription: Sendable {
     }
     range = kind == .resAdapter ? ResAdapterRange.named(by: path) : nil
     var counts: [String: Int] = [:]
-    var parameters = 0
     for source in contents.sources {
       for key in source.keys {
         guard let entry = source.entry(key) else { continue }
         counts[entry.dtype.rawValue, default: 0] += 1
-        parameters += entry.count
       }
       for name in source.unreadable.values {
         counts[name, default: 0] += 1
@@ -100,7 +98,17 @@ public struct WeightDescription: Sendable {
     }
     elementTypes = counts
     tensorCount = counts.values.reduce(0, +)
-    parameterCount = parameters
+    parameterCount = Self.parameterCount(of: contents.sources)
+  }
+
+  /// The number of values in all tensors, at most `Int.max`: a tensor of a torch file may repeat its
+  /// elements without end.
+  static func parameterCount(of sources: [any WeightSource]) -> Int {
+    sources.flatMap { source in source.keys.compactMap { source.entry($0)?.count } }
+      .reduce(0) { total, count in
+        let (sum, overflow) = total.addingReportingOverflow(count)
+        return overflow ? .max : sum
+      }
   }
 
   /// The description as a JSON object, for machines.

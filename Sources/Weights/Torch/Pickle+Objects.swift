@@ -54,6 +54,7 @@ extension PickleReader {
     guard arguments.count == 1, case .sequence(let index) = first else {
       throw fail("OrderedDict of something that is no list of pairs")
     }
+    try charge(2 * document.sequences[index].count)
     var items: [(key: PickleValue, value: PickleValue)] = []
     for pair in document.sequences[index] {
       guard case .sequence(let pairIndex) = pair, document.sequences[pairIndex].count == 2 else {
@@ -79,6 +80,10 @@ extension PickleReader {
       throw fail("\(name) with \(arguments.count) arguments")
     }
     if case .opaque(let reason) = arguments[0] { return try push(.opaque(reason)) }
+    for case .sequence(let index) in arguments[2...3] {
+      let rank = document.sequences[index].count
+      guard rank <= PickleTensor.maximumRank else { throw fail("a tensor of \(rank) dimensions") }
+    }
     guard case .storage(let storage) = arguments[0], case .int(let offset) = arguments[1],
       let shape = integers(arguments[2]), let strides = integers(arguments[3])
     else { throw fail("\(name) with arguments of other types") }

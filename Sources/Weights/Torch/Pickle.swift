@@ -210,11 +210,18 @@ extension PickleReader {
   }
 
   mutating func push(_ value: PickleValue) throws(PickleFault) {
-    valueCount += 1
+    try charge(1)
+    stack.append(value)
+  }
+
+  /// Counts values against the limit before memory is taken for them.
+  ///
+  /// Whatever copies values must call it: a few bytes of a pickle can copy a long list often.
+  mutating func charge(_ count: Int) throws(PickleFault) {
+    valueCount += count
     guard valueCount <= Self.maximumValues else {
       throw fail("more than \(Self.maximumValues) values")
     }
-    stack.append(value)
   }
 
   mutating func pop() throws(PickleFault) -> PickleValue {
@@ -252,10 +259,7 @@ extension PickleReader {
     guard stack.count > marks.last ?? 0, let value = stack.last else {
       throw fail("the stack is empty")
     }
-    valueCount += 1
-    guard valueCount <= Self.maximumValues else {
-      throw fail("more than \(Self.maximumValues) values")
-    }
+    try charge(1)
     memo[index] = value
   }
 

@@ -5,12 +5,15 @@ struct PickleFlattener {
   static let maximumDepth = 32
   /// Most dictionary items visited: a small pickle can refer to one dictionary very often.
   static let maximumItems = 1_000_000
+  /// Most bytes of all full names: every name repeats the names of the dictionaries around it.
+  static let maximumNameBytes = 16 << 20
 
   let document: PickleDocument
   var tensors: [String: PickleTensor] = [:]
   var opaque: [String: String] = [:]
   var scalars: [String: JSONValue] = [:]
   private var itemCount = 0
+  private var nameBytes = 0
 
   init(document: PickleDocument) { self.document = document }
 
@@ -49,14 +52,20 @@ struct PickleFlattener {
       guard itemCount <= Self.maximumItems else {
         throw fail("more than \(Self.maximumItems) items")
       }
-      let name: String
       switch key {
-      case .string(let text): name = prefix + text
-      case .int(let number): name = prefix + String(number)
+      case .string(let text): try record(full(prefix, text), value, depth: depth)
+      case .int(let number): try record(full(prefix, String(number)), value, depth: depth)
       default: continue
       }
-      try record(name, value, depth: depth)
     }
+  }
+
+  private mutating func full(_ prefix: String, _ name: String) throws(PickleFault) -> String {
+    nameBytes += prefix.utf8.count + name.utf8.count
+    guard nameBytes <= Self.maximumNameBytes else {
+      throw fail("more than \(Self.maximumNameBytes >> 20) MiB of names")
+    }
+    return prefix + name
   }
 
   private mutating func record(
