@@ -1,8 +1,8 @@
 import CKernels
 
-/// What an implementation needs of the processor, in ascending order of preference.
+/// The instructions that an implementation needs, in ascending order of preference.
 public enum ISA: String, Sendable, CaseIterable, Comparable {
-  /// Plain loops accumulating in double precision; what everything else is compared with.
+  /// Plain loops that accumulate in double precision. Tests compare all others with them.
   case reference
   /// Portable code on OpenBLAS.
   case generic
@@ -28,7 +28,7 @@ public enum ISA: String, Sendable, CaseIterable, Comparable {
     }
   }
 
-  /// The best that this processor and operating system can run.
+  /// The best instruction set that this processor and operating system can run.
   static let detected: ISA = {
     let features = ck_detect_cpu()
     if features.avx512 { return .avx512 }

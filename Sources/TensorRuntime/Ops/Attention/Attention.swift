@@ -36,7 +36,7 @@ public func scaledDotProductAttention(
   }
 }
 
-/// What an attention is asked for.
+/// The sizes and options of an attention.
 struct AttentionProblem: Sendable, CustomStringConvertible {
   let batch: Int
   let queries: Int
@@ -54,7 +54,7 @@ struct AttentionProblem: Sendable, CustomStringConvertible {
   }
 }
 
-/// A problem with its operands.
+/// A problem and the addresses of its operands.
 struct AttentionCall {
   let problem: AttentionProblem
   /// [batch, queries, heads · headSize].
@@ -67,7 +67,7 @@ struct AttentionCall {
   let output: UnsafeMutablePointer<Float>
 }
 
-/// The ways to compute attention.
+/// The implementations of attention.
 enum AttentionTable {
   typealias Body = @Sendable (AttentionCall) -> Void
 

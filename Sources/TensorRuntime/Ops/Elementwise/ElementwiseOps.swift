@@ -50,7 +50,7 @@ struct ElementwiseProblem: Sendable, CustomStringConvertible {
   var description: String { "\(activation) of \(count)" }
 }
 
-/// The ways to apply activations.
+/// The implementations of activations.
 enum ActivationTable {
   typealias Body =
     @Sendable (

@@ -56,7 +56,7 @@ public struct GroupNorm: Sendable {
   }
 }
 
-/// What a group normalisation is asked for.
+/// The sizes and options of a group normalisation.
 struct GroupNormProblem: Sendable, CustomStringConvertible {
   let batch: Int
   /// Height · width.
@@ -74,7 +74,7 @@ struct GroupNormProblem: Sendable, CustomStringConvertible {
   }
 }
 
-/// A problem with its operands.
+/// A problem and the addresses of its operands.
 struct GroupNormCall {
   let problem: GroupNormProblem
   /// [batch, pixels, channels].
@@ -87,7 +87,7 @@ struct GroupNormCall {
   let output: UnsafeMutablePointer<Float>
 }
 
-/// The ways to compute group normalisation.
+/// The implementations of group normalisation.
 enum GroupNormTable {
   typealias Body = @Sendable (GroupNormCall) -> Void
 

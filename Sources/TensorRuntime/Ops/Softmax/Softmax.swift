@@ -25,7 +25,7 @@ public func softmax(_ x: Tensor) -> Tensor {
   }
 }
 
-/// What a softmax is asked for.
+/// The sizes of a softmax.
 struct SoftmaxProblem: Sendable, CustomStringConvertible {
   let rows: Int
   let width: Int
@@ -33,7 +33,7 @@ struct SoftmaxProblem: Sendable, CustomStringConvertible {
   var description: String { "\(rows)x\(width)" }
 }
 
-/// The ways to compute softmax.
+/// The implementations of softmax.
 enum SoftmaxTable {
   typealias Body =
     @Sendable (
