@@ -1,4 +1,4 @@
-/// An IP-Adapter as it lies on disk: one file, or a folder that holds one.
+/// The file of an IP-Adapter, which may be given by a folder that holds it.
 public struct IPAdapterFile: Sendable {
   /// The file.
   public let path: String
@@ -19,8 +19,8 @@ public struct IPAdapterFile: Sendable {
     }
   }
 
-  /// The folder `image_encoder` beside the file, where released adapters have theirs; nil when there
-  /// is none.
+  /// The folder `image_encoder` beside the file, in which released adapters have their image
+  /// encoder; nil when there is none.
   public var siblingEncoder: String? {
     let path = FileSystem.join(FileSystem.folder(of: path), "image_encoder")
     return FileSystem.isDirectory(path) ? path : nil

@@ -3,10 +3,10 @@ public import TensorRuntime
 
 /// A model with a LoRA merged in: `W + scale · alpha/rank · up · down`, in float32, when a tensor is read.
 ///
-/// Sources stack; each layer adds its own product. Tensors the adapter does not touch, and all of them when
-/// the scale is 0, come through unchanged.
+/// Several can be stacked, and each adds its own product. Tensors that the adapter does not change,
+/// which are all of them when the scale is 0, are returned as they are.
 public struct LoRASource: WeightSource {
-  /// Which modules of the adapter found their place.
+  /// Says which modules of the adapter match a module of the model.
   public let report: LoadReport
   private let base: any WeightSource
   private let adapter: LoRAAdapter
@@ -21,9 +21,9 @@ public struct LoRASource: WeightSource {
   /// - Parameters:
   ///   - base: The model's tensors under diffusers' names.
   ///   - adapter: The adapter.
-  ///   - scale: The user's weight; 0 leaves the model as it is.
+  ///   - scale: The user's weight; with 0 nothing changes.
   ///   - prefix: Which model `base` is: `unet`, `text_encoder` or `text_encoder_2`.
-  ///   - blocks: How strongly it counts in each block; nil for fully in all of them.
+  ///   - blocks: The weights by block; nil for 1 in all of them.
   /// - Throws: `WeightError` when the adapter belongs to another model or nothing matches.
   public init(
     base: any WeightSource, adapter: LoRAAdapter, scale: Float, prefix: String = "unet",
@@ -96,7 +96,7 @@ public struct LoRASource: WeightSource {
   }
 }
 
-/// scale · up · down, to be added to a weight.
+/// The product scale · up · down, which is added to a weight.
 private struct LowRankProduct: Sendable {
   let up: RawTensor
   let down: RawTensor
@@ -126,7 +126,7 @@ private struct LowRankProduct: Sendable {
 /// Our own loop is the parallel one; the library's threads are turned off once.
 private let singleThreadedBLAS: Void = openblas_set_num_threads(1)
 
-/// A pointer that several threads write different parts through.
+/// A pointer to memory of which several threads write different parts.
 private struct SharedPointer: @unchecked Sendable {
   let pointer: UnsafeMutablePointer<Float>
 }

@@ -1,6 +1,6 @@
 public import TensorRuntime
 
-/// Writes safetensors files: canonical header, atomically.
+/// Writes safetensors files, with a canonical header.
 public enum SafetensorsWriter {
   /// Writes named tensors to a file.
   ///
@@ -11,7 +11,8 @@ public enum SafetensorsWriter {
   ///   - tensors: The tensors by name.
   ///   - metadata: Texts for `__metadata__`.
   ///   - path: The file to write or replace.
-  ///   - dtype: `float32` or `float16` to convert floating tensors to; nil keeps each as it is.
+  ///   - dtype: The type to which floating-point tensors are converted, `float32` or `float16`; nil
+  ///     to keep each tensor's type.
   /// - Throws: `WeightError.writeFailed`; nothing is left behind then.
   public static func write(
     _ tensors: [String: RawTensor], metadata: [String: String] = [:], to path: String,
@@ -26,7 +27,7 @@ public enum SafetensorsWriter {
     }
   }
 
-  /// The file's bytes, for values that are stored elsewhere.
+  /// Makes the bytes of a file in memory, for storage elsewhere.
   ///
   /// - Parameters:
   ///   - tensors: The tensors by name.

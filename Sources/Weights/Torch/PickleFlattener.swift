@@ -1,7 +1,9 @@
-/// Turns the nested dictionaries of a pickle into tensors by dotted name.
+/// Turns the nested dictionaries of a pickle into tensors with dotted names.
 struct PickleFlattener {
   static let maximumDepth = 32
-  /// Most dictionary items visited: a small pickle can refer to one dictionary very often.
+  /// The most dictionary items that are visited.
+  ///
+  /// A small pickle can refer to one dictionary very often.
   static let maximumItems = 1_000_000
 
   let document: PickleDocument
