@@ -2,7 +2,8 @@ public import TensorRuntime
 
 /// A model with some tensors replaced or blended: `(1 - w) · base + w · replacement`.
 ///
-/// With w = 1 the values are exactly the replacement's, with w = 0 exactly the base's.
+/// With w = 1 the values are exactly the replacement's, with w = 0 exactly the base's. The base's
+/// share is limited to 0...1.
 public struct ReplaceSource: WeightSource {
   /// The keys that were replaced.
   public let report: LoadReport
