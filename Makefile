@@ -8,7 +8,7 @@ APT   := pkg-config libyaml-dev libopenblas-dev libpng-dev libjpeg62-turbo-dev
 MODULES := openblas yaml-0.1 libpng libjpeg
 SUDO  := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: run test build deps lint bench clean
+.PHONY: run test build deps lint docs bench clean
 
 ## Draws the demo picture and prints its path.
 run: build
@@ -31,6 +31,12 @@ deps:
 ## Checks the format rules.
 lint:
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
+
+## Builds the library's documentation into out/docs; a warning is an error.
+docs: deps
+	@mkdir -p out
+	$(SWIFT) package $(FLAGS) --allow-writing-to-directory out generate-documentation \
+	  --target Resgraph --warnings-as-errors --output-path out/docs
 
 bench: deps
 	$(SWIFT) build $(FLAGS) --product resgraph-bench
