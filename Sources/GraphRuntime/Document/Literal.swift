@@ -1,4 +1,4 @@
-/// A plain value as a graph file writes it: what parameters are made from and what cache keys hash.
+/// A plain value, as it stands in a graph file.
 public enum Literal: Sendable, Hashable {
   /// The YAML null.
   case null
@@ -39,7 +39,7 @@ extension Literal: CustomStringConvertible {
     }
   }
 
-  /// The type and the value, shortened: how messages say what was found.
+  /// The type and the shortened value, for messages.
   public var summary: String {
     if case .null = self { return "null" }
     let text = description
