@@ -19,7 +19,7 @@ FISH    := $(DEST)/share/fish/vendor_completions.d/resgraph.fish
 PARSER  := .build/checkouts/swift-argument-parser
 WRITER  := .build/manual/debug/generate-manual
 
-.PHONY: run test build deps lint format bench install uninstall clean
+.PHONY: run test build deps lint format docs bench install uninstall clean
 
 ## Draws the demo picture and prints its path.
 run: build
@@ -62,6 +62,11 @@ install: build
 
 uninstall:
 	rm -f $(DEST)/bin/resgraph $(MANUAL) $(BASH) $(ZSH) $(FISH)
+## Builds the library's documentation into out/docs; a warning is an error.
+docs: deps
+	@mkdir -p out
+	$(SWIFT) package $(FLAGS) --allow-writing-to-directory out generate-documentation \
+	  --target Resgraph --warnings-as-errors --output-path out/docs
 
 bench: deps
 	$(SWIFT) build $(FLAGS) --product resgraph-bench

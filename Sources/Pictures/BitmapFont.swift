@@ -5,7 +5,7 @@ package enum BitmapFont {
   /// Columns from one character to the next.
   package static let advance = 6
 
-  /// Whether a character's pixel is ink; characters outside the font show as a box.
+  /// Whether a pixel of a character is ink; characters outside the font are drawn as a box.
   package static func isInk(_ character: Unicode.Scalar, x: Int, y: Int) -> Bool {
     let index = Int(character.value) - 32
     guard (0..<95).contains(index) else {
@@ -18,7 +18,7 @@ package enum BitmapFont {
   private static let glyphsPerBlock = 16
   private static let rows = art.split(separator: "\n").map { Array($0.utf8) }
 
-  /// Blocks of 16 characters, in ASCII order from the space.
+  /// The font in blocks of 16 characters, in ASCII order from the space.
   private static let art = """
     ..... ..#.. .#.#. .#.#. ..#.. ##..# .##.. ..#.. ...#. .#... ..... ..... ..... ..... ..... ....#
     ..... ..#.. .#.#. .#.#. .#### ##..# #..#. ..#.. ..#.. ..#.. ..#.. ..#.. ..... ..... ..... ....#

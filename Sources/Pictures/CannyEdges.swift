@@ -1,13 +1,15 @@
-/// Canny's edge detector, equal to OpenCV's `Canny(image, low, high)`: 3x3 Sobel, L1 gradient,
-/// and on colour pictures the channel of the largest gradient at each pixel.
+/// Canny's edge detector, which gives the same pixels as OpenCV's `Canny(image, low, high)`.
+///
+/// It takes 3x3 Sobel derivatives and L1 magnitudes. On colour pictures each pixel takes the
+/// channel with the largest gradient.
 package struct CannyEdges {
-  /// Pixels above it belong to an edge when they touch one.
+  /// The magnitude above which a pixel belongs to an edge if it touches one.
   package let low: Int
-  /// Pixels above it start an edge.
+  /// The magnitude above which a pixel starts an edge.
   package let high: Int
 
   package init(low: Double, high: Double) {
-    // OpenCV swaps thresholds in the wrong order, and compares whole numbers.
+    // OpenCV swaps the thresholds when they are in the wrong order, and compares whole numbers.
     self.low = Int(min(low, high).rounded(.down))
     self.high = Int(max(low, high).rounded(.down))
   }
@@ -18,7 +20,7 @@ package struct CannyEdges {
     static let edge: UInt8 = 255
   }
 
-  /// A grey picture, 255 on edges and 0 elsewhere.
+  /// Detects the edges, and returns a grey picture that is 255 on edges and 0 elsewhere.
   package func callAsFunction(_ image: PixelImage) -> PixelImage {
     let gradient = SobelGradient(image)
     var marks = [UInt8](repeating: Mark.none, count: image.width * image.height)
@@ -39,7 +41,7 @@ package struct CannyEdges {
     return PixelImage(width: image.width, height: image.height, channels: 1, bytes: bytes)
   }
 
-  /// Turns weak pixels that touch an edge into edge, on and on.
+  /// Marks weak pixels that touch an edge as edge, until no more are found.
   private func follow(_ strong: [Int], in marks: inout [UInt8], width: Int, height: Int) {
     var open = strong
     while let pixel = open.popLast() {
@@ -88,7 +90,7 @@ private struct SobelGradient {
             + 2 * (value(rows.2, x) - value(rows.0, x))
             + value(rows.2, right) - value(rows.0, right)
           let magnitude = abs(dx) + abs(dy)
-          // The first channel wins a tie.
+          // Of equal magnitudes the first channel's counts.
           if channel == 0 || magnitude > magnitudes[rows.1 + x] {
             horizontal[rows.1 + x] = dx
             vertical[rows.1 + x] = dy
@@ -105,7 +107,7 @@ private struct SobelGradient {
     return Int(magnitudes[y * width + x])
   }
 
-  /// Whether the magnitude exceeds `low` and is largest across its edge.
+  /// Whether the magnitude exceeds `low` and is at least that of both neighbours across the edge.
   ///
   /// The direction is one of four, split at tan 22.5 degrees in 15-bit fixed point.
   func isRidge(x: Int, y: Int, above low: Int) -> Bool {

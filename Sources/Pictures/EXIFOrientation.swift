@@ -1,17 +1,17 @@
-/// How a camera was held: EXIF's tag 0x0112, by which a picture is turned before it is shown.
+/// EXIF's tag 0x0112, which says how a stored picture must be turned before it is shown.
 package struct EXIFOrientation: Equatable {
-  /// 1...8, in EXIF's numbering; 1 is upright.
+  /// The value of the tag, 1...8; 1 is upright.
   package let code: Int
 
   package init(code: Int) { self.code = code }
 
-  /// Finds the tag in a JPEG's bytes; nil where there is none, or nothing sensible.
+  /// Finds the tag in a JPEG's bytes; nil where there is none, or its value is impossible.
   package init?(jpeg bytes: [UInt8]) {
     var position = 2
     while position + 4 <= bytes.count, bytes[position] == 0xff {
       let marker = bytes[position + 1]
       let length = Int(bytes[position + 2]) << 8 | Int(bytes[position + 3])
-      // Start of scan: no headers follow.
+      // 0xda starts the scan, and no headers follow it.
       guard marker != 0xda, length >= 2, position + 2 + length <= bytes.count else { return nil }
       let segment = bytes[(position + 4)..<(position + 2 + length)]
       if marker == 0xe1, segment.starts(with: Array("Exif\0\0".utf8)) {
@@ -36,7 +36,7 @@ package struct EXIFOrientation: Equatable {
   /// Whether width and height change places.
   package var swapsSides: Bool { code >= 5 }
 
-  /// The picture as it should be seen.
+  /// Turns a stored picture upright.
   package func apply(to image: PixelImage) -> PixelImage {
     guard code > 1 else { return image }
     let width = swapsSides ? image.height : image.width
@@ -54,7 +54,7 @@ package struct EXIFOrientation: Equatable {
     return turned
   }
 
-  /// Where the pixel at (`x`, `y`) of the upright picture lies in the stored one.
+  /// The place in the stored picture of the pixel at (`x`, `y`) of the upright one.
   private func source(x: Int, y: Int, of image: PixelImage) -> (x: Int, y: Int) {
     let (right, bottom) = (image.width - 1, image.height - 1)
     return switch code {

@@ -1,10 +1,11 @@
-/// What can go wrong with a picture file.
+/// The errors of reading and writing picture files.
 package enum ImageError: Error, Equatable {
-  /// Neither a PNG nor a JPEG; `kind` names what it looks like, where that is known.
+  /// The file is neither a PNG nor a JPEG; `kind` names its format if that is known.
   case unknownFormat(path: String, kind: String?)
-  /// The decoder refused it, in its own words.
+  /// The decoder refused the file; `reason` is the decoder's message.
   case damaged(path: String, reason: String)
-  /// More pixels than this engine opens, or than a file of that length can hold.
+  /// The header promises more pixels than this engine opens, or than a file of that length can
+  /// hold.
   case tooLarge(path: String, width: Int, height: Int)
   /// libpng could not make the file.
   case encoding(reason: String)

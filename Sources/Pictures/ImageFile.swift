@@ -1,23 +1,25 @@
 import CImageIO
 import ResgraphFiles
 
-/// Reading PNG and JPEG files, told apart by their content.
+/// Reads PNG and JPEG files, which are told apart by their content.
 package enum ImageFile {
   /// The most pixels a picture may have: 134 million, 400 MB decoded.
   package static let maximumPixels = 1 << 27
-  /// The longest file that is opened at all.
+  /// The length in bytes above which no file is opened.
   package static let maximumFileBytes = 1 << 30
-  /// Deflate makes at most about 1032 bytes of one, so a longer promise is a lie.
+  /// The most bytes that one byte of deflated data can stand for is about 1032.
+  ///
+  /// A header that promises more is wrong.
   private static let deflateLimit = 1_040
   /// A JPEG's 8x8 blocks cost at least a bit each, even when they are empty.
   private static let jpegPixelsPerByte = 512
 
-  /// Reads a picture: RGB, or RGBA where the file has transparency; EXIF's turn is applied.
+  /// Reads a picture as RGB, or RGBA where the file has transparency, and turns it as EXIF says.
   package static func read(path: String) throws -> PixelImage {
     try decode(contents(path: path), path: path)
   }
 
-  /// Reads a picture's size from its header, as `read` would give it.
+  /// Reads the size that `read` would return from the file's header.
   package static func size(path: String) throws -> (width: Int, height: Int) {
     let data = try contents(path: path)
     let header = try header(data, path: path)
@@ -46,7 +48,7 @@ package enum ImageFile {
     isPNG(data) ? EXIFOrientation(png: data) : EXIFOrientation(jpeg: data)
   }
 
-  /// The text a PNG carries under a keyword; nil where there is none.
+  /// Reads the text that a PNG carries under a keyword; nil where there is none.
   package static func text(path: String, keyword: String) throws -> String? {
     let data = try contents(path: path)
     guard isPNG(data) else {
@@ -80,7 +82,7 @@ package enum ImageFile {
     return header
   }
 
-  /// What a file is that people take for a picture this engine reads.
+  /// Names the format of a file that is not read, where it is one that people often try.
   private static func foreignKind(_ data: [UInt8]) -> String? {
     let start = String(decoding: data.prefix(16), as: UTF8.self)
     if start.hasPrefix("RIFF") { return "a WebP or other RIFF file" }

@@ -1,10 +1,11 @@
-/// What happens to a picture whose sides are not in the wanted proportion.
+/// How a picture is fitted to a size of another proportion.
 package enum ImageFit: String, CaseIterable, Sendable {
-  /// Both sides are scaled as needed.
+  /// Each side is scaled by its own factor.
   case stretch
-  /// The wanted size is filled; what stands over is cut off evenly, as Pillow's `ImageOps.fit`.
+  /// The picture fills the wanted size, and is cut evenly on the sides that are too long, as
+  /// Pillow's `ImageOps.fit` does.
   case cover
-  /// The whole picture is kept on a black ground, as Pillow's `ImageOps.pad`.
+  /// The whole picture is kept, with black bars beside it, as Pillow's `ImageOps.pad` does.
   case contain
 }
 
@@ -22,7 +23,7 @@ package struct PixelSize: Equatable {
     self.init(width: size.width, height: size.height)
   }
 
-  /// The wanted size; where one side is nil it follows from the other in proportion.
+  /// The size with new sides; where one is nil it follows from the other in proportion.
   package func scaled(width newWidth: Int?, height newHeight: Int?) -> PixelSize {
     PixelSize(
       width: newWidth ?? newHeight.map { Self.scale(width, $0, over: height) } ?? width,

@@ -1,10 +1,10 @@
 /// Lays pictures out in a grid of equal cells, each with an optional label above it.
 package struct LabelledGrid {
-  /// Cells side by side.
+  /// The number of cells in a row.
   package let columns: Int
-  /// Empty pixels between cells and around the grid.
+  /// The number of empty pixels between cells and around the grid.
   package var gap: Int
-  /// The ground, and the ink of the labels.
+  /// The grey value of the background, and that of the labels.
   package var ground: UInt8 = 255
   package var ink: UInt8 = 24
 
@@ -13,7 +13,9 @@ package struct LabelledGrid {
     self.gap = gap
   }
 
-  /// Draws the grid: a cell is as large as the largest picture, smaller ones lie in its middle.
+  /// Draws the grid.
+  ///
+  /// A cell is as large as the largest picture, and smaller ones lie in its middle.
   ///
   /// - Precondition: the pictures are RGB; there are as many labels as pictures, or none.
   package func draw(_ pictures: [PixelImage], labels: [String]) -> PixelImage {
@@ -38,7 +40,7 @@ package struct LabelledGrid {
     return canvas
   }
 
-  /// The label, cut with dots where it is wider than its cell.
+  /// Shortens a label that is wider than its cell, and ends it with dots.
   package static func fitting(_ label: String, width: Int, scale: Int) -> [Unicode.Scalar] {
     let scalars = label.unicodeScalars.map { $0 == "\n" || $0 == "\t" ? " " : $0 }
     let room = max(1, (width + scale) / (BitmapFont.advance * scale))

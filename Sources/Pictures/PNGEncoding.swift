@@ -7,7 +7,7 @@ package enum PNGEncoding {
 
   /// Encodes a picture as 8-bit RGB, with `text` in a compressed chunk under `graphKeyword`.
   ///
-  /// Equal pictures and texts give equal bytes: nothing of the time or the place goes in.
+  /// Equal pictures and texts give equal bytes, because neither the time nor a path is written.
   package static func encode(_ image: PixelImage, text: String?) throws -> [UInt8] {
     let rgb = image.channels == 1 ? image.greyAsRGB() : image.withoutAlpha()
     var header = cimage_header()

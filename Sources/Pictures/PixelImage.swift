@@ -4,9 +4,9 @@ import TensorRuntime
 package struct PixelImage: Sendable, Equatable {
   package let width: Int
   package let height: Int
-  /// 1 grey, 3 RGB, 4 RGB with alpha.
+  /// The number of channels: 1 for grey, 3 for RGB, 4 for RGB with alpha.
   package let channels: Int
-  /// `width * height * channels` values.
+  /// The `width * height * channels` values.
   package var bytes: [UInt8]
 
   package init(width: Int, height: Int, channels: Int, bytes: [UInt8]) {
@@ -17,7 +17,7 @@ package struct PixelImage: Sendable, Equatable {
     self.bytes = bytes
   }
 
-  /// A picture of one value, black unless told otherwise.
+  /// Makes a picture of one value, which is black unless another is given.
   package init(width: Int, height: Int, channels: Int, filledWith value: UInt8 = 0) {
     self.init(
       width: width, height: height, channels: channels,
@@ -66,8 +66,9 @@ package struct PixelImage: Sendable, Equatable {
     return PixelImage(width: newWidth, height: newHeight, channels: channels, bytes: result)
   }
 
-  /// Draws `other`, which has the same channels, with its top left corner at (`x`, `y`); what
-  /// falls outside is left out.
+  /// Draws `other`, which has the same channels, with its top left corner at (`x`, `y`).
+  ///
+  /// The part of it that lies outside this picture is left out.
   package mutating func paste(_ other: PixelImage, x: Int, y: Int) {
     let columns = max(0, -x)..<min(other.width, width - x)
     guard !columns.isEmpty else { return }
@@ -121,7 +122,7 @@ extension PixelImage {
     }
   }
 
-  /// 0...1 to 0...255; a value that is not a number becomes black.
+  /// Converts 0...1 to 0...255; a value that is not a number becomes black.
   package static func byte(_ value: Float) -> UInt8 {
     guard value > 0 else { return 0 }
     return value >= 1 ? 255 : UInt8((value * 255).rounded(.toNearestOrEven))

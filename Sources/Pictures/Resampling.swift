@@ -1,13 +1,13 @@
 import Foundation
 
-/// How a new pixel is mixed from old ones, under the names users know.
+/// The kernels that mix a new pixel from old ones, under Pillow's names.
 package enum ResamplingMethod: String, CaseIterable, Sendable {
   case nearest
   case bilinear
   case bicubic
   case lanczos
 
-  /// How far the kernel reaches, in source pixels at equal scale.
+  /// The distance that the kernel reaches, in source pixels where the scale is 1.
   package var support: Double {
     switch self {
     case .nearest: 0.5
@@ -41,24 +41,27 @@ package enum ResamplingMethod: String, CaseIterable, Sendable {
   }
 }
 
-/// A part of a picture, in pixels that may be fractions; single precision, as Pillow keeps it.
+/// A part of a picture, whose borders may be fractions of pixels.
+///
+/// They have single precision, as Pillow's have.
 package struct ResamplingBox: Equatable {
   package var left: Float
   package var top: Float
   package var right: Float
   package var bottom: Float
 
-  /// The whole of a picture.
+  /// Makes a box around the whole picture.
   package init(_ image: PixelImage) {
     (left, top, right, bottom) = (0, 0, Float(image.width), Float(image.height))
   }
 }
 
 extension PixelImage {
-  /// Resizes the picture, or the part of it inside `box`, to the bytes Pillow's `resize` gives.
+  /// Resizes the picture, or the part of it inside `box`, and gives the bytes of Pillow's `resize`.
   ///
-  /// Pillow's method: the kernel is stretched when shrinking (antialias), weights are rounded to
-  /// 22-bit fixed point, and the first pass is rounded to bytes before the second one.
+  /// As in Pillow the kernel is stretched when a picture shrinks (antialias), weights are rounded
+  /// to 22-bit fixed point, and the result of the first pass is rounded to bytes before the second
+  /// pass.
   package func resized(
     width newWidth: Int, height newHeight: Int, method: ResamplingMethod,
     box: ResamplingBox? = nil
@@ -72,8 +75,8 @@ extension PixelImage {
     let needsColumns = newWidth != width || box.left != 0 || box.right != Float(width)
     let needsRows = newHeight != height || box.top != 0 || box.bottom != Float(height)
     var image = self
-    // Pillow 13 starts with the rows when they lose more than twice what the columns lose; the
-    // order shows in the rounding between the passes.
+    // Pillow 13 resizes the rows first when the height loses more than twice as many pixels as the
+    // width. The order matters because of the rounding between the passes.
     let rowsFirst = newHeight < height && height - newHeight > 2 * (width - newWidth)
     if needsRows, rowsFirst { image = image.resampledVertically(rows) }
     if needsColumns { image = image.resampledHorizontally(columns) }
@@ -151,7 +154,7 @@ extension PixelImage {
 
 /// The source pixels and fixed-point weights of every pixel along one axis.
 private struct ResamplingTaps {
-  /// Fixed-point bits of a weight: 8 for the byte and 2 for overshoot leave 22 of 32.
+  /// The fixed-point bits of a weight: of 32 bits, 8 are for the byte and 2 for overshoot.
   static let precision = 22
   static let half = 1 << (precision - 1)
 

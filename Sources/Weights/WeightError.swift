@@ -28,16 +28,16 @@ public enum WeightError: Error, Sendable, Equatable {
   case shapeMismatch(source: String, key: String, expected: [Int], found: [Int])
   /// A tensor exists but cannot be read (element type, or an object that is not data).
   case unsupportedTensor(source: String, key: String, reason: String)
-  /// Tensors that nothing asked for.
+  /// The model has no use for some tensors of the file.
   case unusedTensors(source: String, keys: [String])
   /// No key of an adapter names a module of the model it is applied to.
   case noMatchingKeys(adapter: String, target: String, examples: [String])
   /// An adapter belongs to another model; the first contradiction is given.
   case adapterMismatch(
     adapter: String, key: String, target: String, expected: [Int], found: [Int], count: Int)
-  /// Keys of an adapter that the model does not have, though all of them must have their place.
+  /// The model lacks some keys of an adapter of which all keys must match.
   case adapterKeysUnknown(adapter: String, keys: [String], target: String)
-  /// An adapter of a kind that is not supported.
+  /// The adapter is of a kind that is not supported.
   case unsupportedAdapter(adapter: String, reason: String)
 }
 
@@ -68,7 +68,7 @@ extension WeightError: CustomStringConvertible {
     }
   }
 
-  /// The sentence of the adapter cases.
+  /// The sentence for the cases about adapters.
   private var adapterDescription: String {
     switch self {
     case .noMatchingKeys(let adapter, let target, let examples):
@@ -101,12 +101,12 @@ extension WeightError {
   }
 }
 
-/// "1 tensor", "2 tensors".
+/// Joins a count and a noun: "1 tensor", "2 tensors".
 func countText(_ count: Int, _ noun: String) -> String {
   count == 1 ? "1 \(noun)" : "\(count) \(noun)s"
 }
 
-/// The first few names of a list, and how many follow.
+/// Lists the first few names, and says how many follow.
 func listed(_ names: [String], limit: Int = 4) -> String {
   let head = names.prefix(limit).map { "'\($0)'" }.joined(separator: ", ")
   return names.count > limit ? "\(head) and \(names.count - limit) more" : head

@@ -1,3 +1,4 @@
+import ResgraphFiles
 import DiffusionModels
 import ResgraphPictures
 import ResgraphWeights

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Draws the pictures at other sizes of README.md, its nine-channel one, and those of docs/large-pictures.md: docs/pictures/make.sh [.build/release/resgraph]
+# Draws the pictures at other sizes of docs/gallery.md, its nine-channel one, and those of docs/large-pictures.md: docs/pictures/make.sh [.build/release/resgraph]
 set -eu
 cd "$(dirname "$0")/../.."
 resgraph=${1:-.build/release/resgraph}

@@ -1,8 +1,10 @@
 import ResgraphWeights
 import TensorRuntime
 
-/// One layer of CLIP's transformers: self-attention (causal over text) and feed-forward, each
-/// normalised first.
+/// One layer of CLIP's transformers: self-attention, which is causal for text, and a feed-forward
+/// network.
+///
+/// The input of each is normalised.
 struct CLIPEncoderLayer: Sendable {
   private let norm1: LayerNorm
   private let attention: CLIPAttention
@@ -28,7 +30,7 @@ struct CLIPEncoderLayer: Sendable {
   }
 }
 
-/// Self-attention; where it is causal, a token sees only itself and what comes before it.
+/// Self-attention; where it is causal, a token attends only to itself and to earlier tokens.
 struct CLIPAttention: Sendable {
   private let query: Linear
   private let key: Linear

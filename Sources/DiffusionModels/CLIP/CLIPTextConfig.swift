@@ -20,12 +20,14 @@ public struct CLIPTextConfig: Sendable, Equatable {
   public var activation = Activation.quickGELU
   /// Added to variances in layer normalisations.
   public var normEps: Float = 1e-5
-  /// The end token whose position is pooled; 2 marks old configurations, where the largest id is taken.
+  /// The id of the end token, at whose position the state is pooled.
+  ///
+  /// In old configurations it is 2, and the position of the largest id is taken.
   public var endTokenID = 49407
   /// Width of the projected pooled state, where the weights have a projection.
   public var projectionSize = 512
 
-  /// The defaults of transformers.
+  /// Makes a configuration with the defaults of transformers.
   public init() {}
 
   /// Reads a configuration.

@@ -1,24 +1,25 @@
 import ResgraphWeights
 import TensorRuntime
 
-/// What a CLIP text encoder says about prompts.
+/// The result of a CLIP text encoder.
 public struct CLIPTextOutput: Sendable {
-  /// What Stable Diffusion 1 and 2 condition on, [B, L, D]: the last hidden state, or the one `clipSkip`
-  /// layers earlier, after the final normalisation.
+  /// The conditioning of Stable Diffusion 1 and 2, [B, L, D]: the last hidden state, or the one
+  /// `clipSkip` layers earlier, after the final normalisation.
   public let lastHiddenState: Tensor
-  /// What SDXL conditions on, [B, L, D]: the hidden state one layer earlier, not normalised.
+  /// The conditioning of SDXL, [B, L, D]: the hidden state one layer earlier, without
+  /// normalisation.
   public let penultimateState: Tensor
   /// The normalised last state at the end token, projected where the encoder has a projection: [B, P].
   public let pooled: Tensor
 }
 
-/// What an encoder cannot be asked.
+/// Inputs that a text encoder cannot take.
 public enum CLIPTextError: Error, Sendable, Equatable, CustomStringConvertible {
   /// A token id that the encoder has no embedding for.
   case tokenOutOfRange(id: Int, vocabularySize: Int)
-  /// Sequences of different lengths, of none, or beyond the encoder's positions.
+  /// The sequences differ in length, are empty, or are longer than the encoder's positions.
   case badLength(lengths: [Int], maximum: Int)
-  /// More layers skipped than there are.
+  /// As many layers would be skipped as there are, or more.
   case clipSkipOutOfRange(Int, layers: Int)
 
   /// One sentence for people.
@@ -38,7 +39,7 @@ public enum CLIPTextError: Error, Sendable, Equatable, CustomStringConvertible {
 /// CLIP's text encoder, with or without projection (transformers' `CLIPTextModel` and
 /// `CLIPTextModelWithProjection`).
 public final class CLIPTextModel: Sendable {
-  /// What the encoder was built from.
+  /// The configuration of the encoder.
   public let config: CLIPTextConfig
   private let tokenEmbedding: Embedding
   private let positions: Tensor
@@ -70,7 +71,8 @@ public final class CLIPTextModel: Sendable {
     projection =
       weights.has("text_projection")
       ? try weights.linear("text_projection", width, config.projectionSize, bias: false) : nil
-    // Position numbers are saved by old versions; files of a whole CLIP bring its picture side along.
+    // Old versions of transformers saved the numbers of positions as well, and files of a whole
+    // CLIP also hold its image encoder.
     try weights.verifyAllUsed { key in
       key.hasSuffix("position_ids") || key.hasPrefix("vision_model.")
         || key.hasPrefix("visual_projection.") || key == "logit_scale"
@@ -97,7 +99,7 @@ public final class CLIPTextModel: Sendable {
       recent = recent.suffix(clipSkip + 1) + [hidden]
     }
     let full = finalNorm(hidden)
-    // `recent` ends with the states -(clipSkip + 2) ... -1.
+    // `recent` holds the last clipSkip + 2 states.
     return CLIPTextOutput(
       lastHiddenState: clipSkip == 0 ? full : finalNorm(recent[1]), penultimateState: recent[0],
       pooled: pooled(full, ids))

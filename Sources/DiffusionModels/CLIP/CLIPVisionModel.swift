@@ -17,7 +17,7 @@ public struct CLIPVisionConfig: Sendable, Equatable {
   public var layers: Int
   /// Width of the projected embedding.
   public var projectionSize: Int
-  /// What the layers have in common with the text encoder's.
+  /// The options that its layers share with a text encoder's.
   var layer: CLIPTextConfig
 
   /// Reads a configuration.
@@ -54,11 +54,11 @@ public struct CLIPVisionConfig: Sendable, Equatable {
     }
   }
 
-  /// Patches and the class token.
+  /// The number of tokens: patches and the class token.
   public var tokens: Int { (imageSize / patchSize) * (imageSize / patchSize) + 1 }
 }
 
-/// What a CLIP image encoder says about pictures.
+/// The result of a CLIP image encoder.
 public struct CLIPVisionOutput: Sendable {
   /// The projected state of the class token, [B, P].
   public let embedding: Tensor
@@ -66,10 +66,10 @@ public struct CLIPVisionOutput: Sendable {
   public let penultimateState: Tensor
 }
 
-/// CLIP's image encoder with projection (transformers' `CLIPVisionModelWithProjection`), which
-/// IP-Adapter looks through.
+/// CLIP's image encoder with projection (transformers' `CLIPVisionModelWithProjection`), whose
+/// results IP-Adapters use.
 public final class CLIPVisionModel: Sendable {
-  /// What the encoder was built from.
+  /// The configuration of the encoder.
   public let config: CLIPVisionConfig
   private let classEmbedding: Tensor
   private let patchEmbedding: Conv2D
@@ -99,14 +99,14 @@ public final class CLIPVisionModel: Sendable {
       try embeddings["position_embedding"].tensor("weight", shape: [config.tokens, width])
     ).reshaped([1, config.tokens, width])
     let eps = config.layer.normEps
-    // The name is misspelt in every released file.
+    // Every released file spells the name like this.
     firstNorm = try model.layerNorm("pre_layrnorm", width, eps: eps)
     layers = try (0..<config.layers).map {
       try CLIPEncoderLayer(model["encoder.layers"][$0], config: config.layer, isCausal: false)
     }
     lastNorm = try model.layerNorm("post_layernorm", width, eps: eps)
     projection = try weights.linear("visual_projection", width, config.projectionSize, bias: false)
-    // Files of a whole CLIP bring its text side along.
+    // Files of a whole CLIP also hold its text encoder.
     try weights.verifyAllUsed { key in
       key.hasSuffix("position_ids") || key.hasPrefix("text_model.")
         || key.hasPrefix("text_projection.") || key == "logit_scale"

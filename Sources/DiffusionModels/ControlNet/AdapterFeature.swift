@@ -2,21 +2,21 @@
 public struct AdapterFeature: Sendable, Equatable, CustomStringConvertible {
   /// Channels of the map.
   public var channels: Int
-  /// How many times the picture's sides are the map's.
+  /// The ratio of the picture's sides to the map's.
   public var reduction: Int
 
-  /// For messages: "320 at 1/16".
+  /// A text for messages, such as "320 at 1/16".
   public var description: String { "\(channels) at 1/\(reduction)" }
 }
 
 extension UNetConfig {
-  /// Where a T2I-Adapter's features are added, in order: one place per level on the way down, then
-  /// the middle, as in diffusers.
+  /// The places where a T2I-Adapter's features are added, in order: one per level on the way down,
+  /// then the middle, as in diffusers.
   ///
-  /// A level that attends takes its feature before it halves the size, any other level behind.
+  /// A level with attention takes its feature before it halves the size, and any other level after.
   ///
-  /// - Parameter latentReduction: How many times the picture's sides are the latent's.
-  /// - Returns: The places, of sizes that hold where every halving rounds up.
+  /// - Parameter latentReduction: The ratio of the picture's sides to the latent's.
+  /// - Returns: The places. Their sizes are right for UNets whose every halving rounds up.
   public func adapterPlaces(latentReduction: Int) -> [AdapterFeature] {
     var reduction = latentReduction
     var places = levels.enumerated().map { index, level in

@@ -1,17 +1,21 @@
 import ResgraphFiles
 import ResgraphWeights
 
-/// Everything about a `ControlNetModel` that its `config.json` decides.
+/// The configuration of a `ControlNetModel`, from its `config.json`.
 public struct ControlNetConfig: Sendable, Equatable {
-  /// The half of a UNet that the model is a copy of; its way up is never built.
+  /// The UNet of whose down and middle blocks the model is a copy.
+  ///
+  /// Its up blocks are not built.
   public var unet: UNetConfig
   /// Channels of the control picture.
   public var conditioningChannels = 3
   /// Channels of the stem that brings the control picture to the size of a latent.
   public var stemChannels = [16, 32, 96, 256]
-  /// Whether the model wants blue, green, red.
+  /// Whether the model expects the channels in the order blue, green, red.
   public var reversesChannels = false
-  /// Whether residuals are averaged over the picture (the "shuffle" model), which implies guessing.
+  /// Whether residuals are averaged over the picture, as by the "shuffle" model.
+  ///
+  /// This implies guess mode.
   public var globalPool = false
 
   /// Reads a `config.json` of diffusers' `ControlNetModel`.
@@ -22,7 +26,7 @@ public struct ControlNetConfig: Sendable, Equatable {
     let reader = try ConfigReader(json, model: Self.model)
     let levels = try reader.dimensions("block_out_channels", default: [320, 640, 1280, 1280]).count
     var members = json.objectValue ?? [:]
-    // There is no way up to configure.
+    // The configuration says nothing about up blocks, because there are none.
     members["up_block_types"] = .array(Array(repeating: "UpBlock2D", count: levels))
     unet = try UNetConfig(json: .object(members), model: Self.model)
     conditioningChannels = try reader.dimension("conditioning_channels", default: 3)

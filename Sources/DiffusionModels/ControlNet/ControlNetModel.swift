@@ -4,9 +4,9 @@ import TensorRuntime
 
 /// A copy of a UNet's way down that looks at a control picture, and gives residuals for the UNet.
 ///
-/// Follows diffusers' `ControlNetModel`; it never sees image prompts or the UNet's LoRA.
+/// Follows diffusers' `ControlNetModel`. Image prompts and the UNet's LoRA have no effect on it.
 public final class ControlNetModel: Sendable {
-  /// What the model was built from.
+  /// The configuration of the model.
   public let config: ControlNetConfig
   private let convIn: Conv2D
   private let timeEmbedding: UNetTimeEmbedding
@@ -49,21 +49,23 @@ public final class ControlNetModel: Sendable {
     try weights.verifyAllUsed(except: { _ in false })
   }
 
-  /// Brings a control picture to the size of a latent; needed once per run.
+  /// Reduces a control picture to the size of a latent.
+  ///
+  /// This is needed once per run.
   ///
   /// - Parameter image: [B, 3, H, W] in 0...1, with `config.downscale` times the latent's sides.
-  /// - Returns: What `callAsFunction` takes as its hint, [B, C, h, w].
+  /// - Returns: The hint for `callAsFunction`, [B, C, h, w].
   public func hint(_ image: Tensor) -> Tensor {
     guard config.reversesChannels else { return stem(image) }
     let planes = (0..<image.shape[1]).reversed().map { image.slice(axis: 1, $0..<($0 + 1)) }
     return stem(Tensor.concatenate(planes, axis: 1))
   }
 
-  /// Computes ahead what is the same for every step, as the UNet's `prepared(_:)` does.
+  /// Computes in advance what is the same for every step, as the UNet's `prepared(_:)` does.
   ///
-  /// - Parameter conditions: Read and kept as by the UNet; image prompts, residuals and features in it
-  ///   are not looked at.
-  /// - Returns: The conditions with what was computed.
+  /// - Parameter conditions: The conditions of the run, as for the UNet. Image prompts, residuals
+  ///   and features in it have no effect.
+  /// - Returns: The conditions with the results.
   public func prepared(_ conditions: UNetConditions) -> UNetConditions {
     var result = conditions
     result.context = makeContext(conditions)
@@ -83,12 +85,12 @@ public final class ControlNetModel: Sendable {
   /// - Parameters:
   ///   - sample: [B, C, h, w], as the UNet gets it.
   ///   - timestep: The time step.
-  ///   - conditions: As made, or from this model's `prepared(_:)`.
-  ///   - hint: From `hint(_:)`, for one sample or as many as there are.
+  ///   - conditions: The conditions, prepared by this model's `prepared(_:)` or not.
+  ///   - hint: The result of `hint(_:)`, for one sample or for all.
   ///   - scale: The weight of this ControlNet.
   ///   - guess: Whether the residuals' weights rise from a tenth at the finest level to one in the
   ///     middle, as they do when it has to guess what the picture shows.
-  /// - Returns: Residuals for as many samples as the conditions have; fewer where they are equal.
+  /// - Returns: Residuals for each sample of the conditions; fewer where samples have equal ones.
   public func callAsFunction(
     _ sample: Tensor, timestep: Float, conditions: UNetConditions, hint: Tensor, scale: Float = 1,
     guess: Bool = false
@@ -111,7 +113,7 @@ public final class ControlNetModel: Sendable {
     return ControlResiduals(down: residuals, mid: mid)
   }
 
-  /// The weights of all residuals, the middle's last.
+  /// The weights of all residuals; the last is the middle block's.
   private func scales(count: Int, scale: Float, guess: Bool) -> [Float] {
     guard guess, !config.globalPool else { return Array(repeating: scale, count: count) }
     return (0..<count).map { index in
@@ -128,7 +130,7 @@ extension ControlNetModel: ModuleNode, CustomStringConvertible {
       + indexed("controlnet_down_blocks", downOutputs) + [("controlnet_mid_block", midOutput)]
   }
 
-  /// The tree of modules with their dimensions.
+  /// The modules and their dimensions, one line each.
   public var description: String { tree }
 }
 
@@ -152,7 +154,7 @@ struct ControlNetStem: Sendable {
       "conv_out", channels[channels.count - 1], config.unet.levels[0].channels)
   }
 
-  /// [B, 3, H, W] to [B, C, h, w].
+  /// Reduces [B, 3, H, W] to [B, C, h, w].
   func callAsFunction(_ image: Tensor) -> Tensor {
     let first = convIn(image.channelsLast(), activation: .silu)
     return convOut(blocks.reduce(first) { $1($0, activation: .silu) })
@@ -167,7 +169,7 @@ extension ControlNetStem: ModuleNode {
 }
 
 extension UNetConfig {
-  /// Channels of every skip connection, the first convolution's first.
+  /// The channels of every skip connection; the first is the first convolution's.
   var skipChannels: [Int] {
     let last = levels.count - 1
     return [levels[0].channels]
@@ -178,7 +180,7 @@ extension UNetConfig {
 }
 
 extension Tensor {
-  /// Every pixel of a channel replaced by the channel's mean.
+  /// Replaces every pixel of a channel by the channel's mean.
   fileprivate func averagedOverPixels() -> Tensor {
     let (batch, channels, pixels) = (shape[0], shape[1], shape[2] * shape[3])
     let values = floats()

@@ -2,15 +2,15 @@ import ResgraphFiles
 import ResgraphWeights
 import TensorRuntime
 
-/// Everything about a `T2IAdapter` that its `config.json` decides.
+/// The configuration of a `T2IAdapter`, from its `config.json`.
 public struct T2IAdapterConfig: Sendable, Equatable {
   /// The released layouts.
   public enum Kind: String, Sendable, CaseIterable {
-    /// For Stable Diffusion 1 and 2: every level halves the size.
+    /// The layout for Stable Diffusion 1 and 2, in which every level halves the size.
     case full = "full_adapter"
-    /// For SDXL: only the third level halves the size.
+    /// The layout for SDXL, in which only the third level halves the size.
     case fullXL = "full_adapter_xl"
-    /// A smaller one for Stable Diffusion 1.
+    /// A smaller layout for Stable Diffusion 1.
     case light = "light_adapter"
   }
 
@@ -22,7 +22,7 @@ public struct T2IAdapterConfig: Sendable, Equatable {
   public var channels: [Int]
   /// Residual blocks per level.
   public var layers: Int
-  /// How many times the picture's side is the first feature's.
+  /// The ratio of the picture's side to the first feature's.
   public var downscale: Int
 
   /// Reads a `config.json` of diffusers' `T2IAdapter`.
@@ -52,12 +52,12 @@ public struct T2IAdapterConfig: Sendable, Equatable {
     else { throw reader.invalid("channels", "this layout keeps the third level's width") }
   }
 
-  /// Channels once the picture's blocks of pixels are folded into channels.
+  /// The number of channels after squares of pixels have been folded into channels.
   var unshuffledChannels: Int { inChannels * downscale * downscale }
 }
 
 extension T2IAdapterConfig {
-  /// The features of every picture, finest first.
+  /// The features that the adapter makes of a picture, finest first.
   public var features: [AdapterFeature] {
     let all = kind == .light ? channels + channels.suffix(1) : channels
     var reduction = downscale
@@ -67,12 +67,13 @@ extension T2IAdapterConfig {
     }
   }
 
-  /// Whether a level halves what it gets from the level before.
+  /// Whether a level halves the size of its input.
   func halves(_ level: Int) -> Bool { kind == .fullXL ? level == 2 : level > 0 }
 }
 
-/// A small network that turns a control picture into features for the levels of a UNet, once per
-/// run.
+/// A small network that turns a control picture into features for the levels of a UNet.
+///
+/// It runs once per run.
 ///
 /// Follows diffusers' `T2IAdapter` in its three layouts.
 public final class T2IAdapterModel: Sendable {
@@ -133,7 +134,7 @@ extension T2IAdapterModel: ModuleNode, CustomStringConvertible {
     (convIn.map { [("adapter.conv_in", $0)] } ?? []) + indexed("adapter.body", levels)
   }
 
-  /// The tree of modules with their dimensions.
+  /// The modules and their dimensions, one line each.
   public var description: String { tree }
 }
 

@@ -1,14 +1,15 @@
-/// Ways to spend less time on a run at the price of other numbers than the exact ones; all are off
-/// unless they are asked for.
+/// Options that make a run faster and its numbers less exact.
+///
+/// All of them are off by default.
 public struct Approximations: Sendable, Equatable {
   /// The share of the steps before which guidance is off.
   public var guidanceStart = 0.0
   /// The share of the steps after which guidance is off.
   public var guidanceEnd = 1.0
-  /// Every how many steps the whole model runs; 1 runs it at every step.
+  /// The number n, where the whole model runs at every n-th step; 1 runs it at every step.
   ///
-  /// Between them the features of its deep levels are taken from the last time (DeepCache, arXiv
-  /// 2312.00858).
+  /// At the other steps the features of its deep levels are those of the last whole run (DeepCache,
+  /// arXiv 2312.00858).
   public var reuse = 1
   /// The share of tokens that the finest self-attentions merge away, 0...0.75.
   public var tokenMerge = 0.0
@@ -16,14 +17,15 @@ public struct Approximations: Sendable, Equatable {
   /// None.
   public init() {}
 
-  /// Whether guidance, if it is on, counts at a step.
+  /// Whether guidance, if it is on, is used at a step.
   func guides(_ step: DenoiseStep) -> Bool {
     ControlWindow(start: guidanceStart, end: guidanceEnd).contains(step)
   }
 
   /// Whether a step runs the whole model.
   ///
-  /// The step alone decides, and where guidance goes on or off the features have another batch.
+  /// This depends on the step. Where guidance begins or ends the whole model must run, because the
+  /// features have another batch.
   func isWhole(_ step: DenoiseStep, isGuided: Bool) -> Bool {
     if reuse <= 1 || step.index % reuse == 0 { return true }
     let previous = DenoiseStep(

@@ -14,7 +14,7 @@ struct Guidance: Sendable {
     return rescale > 0 ? rescaled(guided, like: positive) : guided
   }
 
-  /// A guided prediction with its spread brought back, as far as wanted, to that of the prompt's own.
+  /// Moves the standard deviation of a guided prediction towards that of the prompt's prediction.
   func rescaled(_ guided: Tensor, like positive: Tensor) -> Tensor {
     let wanted = positive.standardDeviationPerSample()
     let found = guided.standardDeviationPerSample()
@@ -26,7 +26,7 @@ struct Guidance: Sendable {
     return Tensor.concatenate(parts, axis: 0)
   }
 
-  /// The embedding by which latent-consistency models are told the guidance, [batch, width].
+  /// The embedding of the guidance for latent-consistency models, [batch, width].
   static func embedding(scale: Double, width: Int, batch: Int) -> Tensor {
     guidanceEmbedding(Array(repeating: Float(scale - 1), count: batch), channels: width)
   }

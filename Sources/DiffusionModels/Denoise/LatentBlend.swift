@@ -2,19 +2,19 @@ import TensorRuntime
 
 /// Changes the latents after every step.
 public protocol LatentBlend: Sendable {
-  /// The latents to go on with.
+  /// Changes the latents.
   ///
   /// - Parameters:
   ///   - latents: The step's result.
-  ///   - context: Where the run is, and its noise and sampler.
+  ///   - context: The step of the run, its noise and its sampler.
   /// - Returns: Latents of the same shape.
   /// - Throws: When they cannot be computed.
   func callAsFunction(_ latents: Tensor, _ context: BlendContext) throws -> Tensor
 }
 
-/// What a blend may look at.
+/// The inputs of a blend.
 public struct BlendContext: Sendable {
-  /// Where the run is.
+  /// The step of the run.
   public let step: DenoiseStep
   /// The noise that the run started from.
   public let noise: Tensor
@@ -32,7 +32,8 @@ public struct InpaintBlend: LatentBlend {
   ///
   /// - Parameters:
   ///   - original: The picture's latents, [B, C, h, w].
-  ///   - mask: 1 where something new is wanted, 0 where the picture stays, [1 or B, 1, h, w].
+  ///   - mask: The mask, 1 where a new picture is drawn and 0 where the old one stays, [1 or B, 1,
+  ///     h, w].
   /// - Throws: `DenoiseError.shapeMismatch` when the mask does not fit the latents.
   public init(original: Tensor, mask: Tensor) throws {
     let shape = original.shape
@@ -49,11 +50,11 @@ public struct InpaintBlend: LatentBlend {
     inverse = 1 - self.mask
   }
 
-  /// The picture with the next step's noise outside the mask, the latents inside.
+  /// Puts the picture with the noise of the next step outside the mask, and the latents inside.
   ///
   /// - Parameters:
   ///   - latents: The step's result.
-  ///   - context: Where the run is, and its noise and sampler.
+  ///   - context: The step of the run, its noise and its sampler.
   /// - Returns: The blend; after the last step the picture is clean.
   public func callAsFunction(_ latents: Tensor, _ context: BlendContext) -> Tensor {
     var kept = original

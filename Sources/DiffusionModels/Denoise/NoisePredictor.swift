@@ -13,7 +13,7 @@ public protocol NoisePredictor: Sendable {
   /// - Throws: `ModelError` naming the first input that does not fit.
   func check(_ conditions: UNetConditions) throws
 
-  /// Computes ahead what is the same at every step, and what is known of every step.
+  /// Computes in advance what is the same at every step, or is known for every step.
   ///
   /// - Parameter conditions: Texts, image prompts, the guidance embedding and the time steps.
   /// - Returns: The conditions with what was computed.

@@ -1,10 +1,12 @@
 import TensorRuntime
 
-/// The two generators of ElasticDiffusion's own code: torch's, and numpy's, from which the first is seeded again
-/// whenever it has drawn something that must be equal at every call.
+/// The two generators of ElasticDiffusion's own code: torch's and numpy's.
+///
+/// After torch's generator has drawn something that must be equal at every call, it is seeded again
+/// from numpy's.
 struct ElasticRandom: Sendable {
   var torch: TorchGenerator
-  /// The same engine as numpy's legacy generator.
+  /// The generator with the same engine as numpy's legacy generator.
   var numpy: TorchGenerator
 
   init(seed: UInt64) {
@@ -17,7 +19,8 @@ struct ElasticRandom: Sendable {
     torch = TorchGenerator(seed: UInt64(drawNumpy(below: 100_000)))
   }
 
-  /// `numpy.random.randint(limit)`: the fewest bits that can hold the numbers, drawn again while too large.
+  /// Draws as `numpy.random.randint(limit)` does: it takes as few bits as can hold the numbers, and
+  /// draws again while the result is too large.
   mutating func drawNumpy(below limit: UInt32) -> UInt32 {
     let mask = UInt32.max >> UInt32((limit - 1).leadingZeroBitCount)
     while true {

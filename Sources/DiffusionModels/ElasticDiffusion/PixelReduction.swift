@@ -1,6 +1,7 @@
 import TensorRuntime
 
-/// Reduces latents by taking single pixels, chosen at random among four for each, and knows which were taken.
+/// Reduces latents by taking single pixels, each chosen at random from four, and records which were
+/// taken.
 struct PixelReduction: Sendable {
   let rows: ReducedAxis
   let columns: ReducedAxis
@@ -26,9 +27,9 @@ struct PixelReduction: Sendable {
     return Tensor(taken, shape: [x.shape[0], x.shape[1], rows.reduced, columns.reduced])
   }
 
-  /// Which pixels of the long axes count as taken.
+  /// The pixels of the long axes that count as taken.
   ///
-  /// - Parameter choices: 0...3 per reduced pixel.
+  /// - Parameter choices: The choice for each reduced pixel, 0...3.
   /// - Returns: Row-major positions.
   func marks(choices: [Int]) -> [Int] {
     choices.indices.map { place(of: $0, choices[$0], \.marks) }
@@ -41,11 +42,12 @@ struct PixelReduction: Sendable {
   }
 }
 
-/// The choices of repeated reductions of one latent: nearest pixels first, then more and more of the others.
+/// The choices of pixels for repeated reductions of one latent: first the nearest pixels, then more
+/// and more of the others.
 struct PixelChoices: Sendable {
-  /// 0...3 per reduced pixel.
+  /// The choice for each reduced pixel, 0...3.
   private(set) var current: [Int]
-  /// Bits of the choices that were made before.
+  /// The choices that were made before, as bits.
   private var used: [UInt8]
 
   /// Starts with the nearest pixels.
@@ -54,7 +56,7 @@ struct PixelChoices: Sendable {
     used = Array(repeating: 1, count: count)
   }
 
-  /// Draws anew for a share of the pixels, avoiding what was chosen before while something else is left.
+  /// Draws again for a share of the pixels, and avoids earlier choices while others are left.
   ///
   /// - Parameters:
   ///   - share: The share of the pixels that change.
@@ -63,7 +65,7 @@ struct PixelChoices: Sendable {
     var drawn = generator.randint(high: 4, count: current.count)
     var refused = drawn.indices.filter { isUsed($0, drawn[$0]) }
     var attempts = 0
-    // Pixels of which all four are used up keep what the last draw gives.
+    // Pixels whose four choices have all been used keep the result of the last draw.
     while !refused.isEmpty, attempts <= Self.attempts {
       let more = generator.randint(high: 4, count: refused.count)
       for (index, choice) in zip(refused, more) { drawn[index] = choice }
@@ -78,7 +80,9 @@ struct PixelChoices: Sendable {
     for (index, choice) in current.enumerated() { used[index] |= 1 << UInt8(choice) }
   }
 
-  /// Redraws before the last one, whose result is taken whatever it is.
+  /// How often a choice is drawn again.
+  ///
+  /// The last result is taken in any case.
   private static let attempts = 50
 
   private func isUsed(_ index: Int, _ choice: Int) -> Bool {

@@ -1,6 +1,7 @@
 import TensorRuntime
 
-/// How one axis of a latent is reduced to a shorter one, and where in the long one a sample came from.
+/// The reduction of one axis of a latent to a shorter one, with the place of each sample in the
+/// long one.
 ///
 /// Every position of the short axis can be sampled from two places, chosen by a bit. ElasticDiffusion's own code
 /// doubles the axis and drops pairs of rows block by block; where that gives no axis of the wanted length (it does
@@ -15,7 +16,9 @@ struct ReducedAxis: Sendable, Equatable {
   let samples: [Int]
   /// The long position that counts as sampled, at 2 · short position + bit.
   let marks: [Int]
-  /// Whether the official arithmetic made this; it is not comparable with the official code otherwise.
+  /// Whether the official arithmetic gave this reduction.
+  ///
+  /// Otherwise results cannot be compared with the official code.
   let isOfficial: Bool
 
   /// Plans a reduction.
@@ -46,7 +49,7 @@ struct ReducedAxis: Sendable, Equatable {
   }
 }
 
-/// The official arithmetic: of every `block` rows of the doubled axis `keep` stay.
+/// The official arithmetic, which keeps `keep` of every `block` rows of the doubled axis.
 private struct BlockReduction {
   let samples: [Int]
   let marks: [Int]
@@ -79,7 +82,7 @@ private struct BlockReduction {
     self.marks = marks
   }
 
-  /// A ratio as two even numbers, with a denominator of at most 32 before it is made even.
+  /// Writes a ratio as two even numbers, from a fraction with a denominator of at most 32.
   private static func evenRatio(_ value: Double) -> (keep: Int, block: Int) {
     var ratio = nearestFraction(value, limit: 32)
     if ratio.over % 2 != 0 || ratio.under % 2 != 0 { ratio = nearestFraction(value, limit: 16) }
@@ -87,7 +90,7 @@ private struct BlockReduction {
     return (ratio.over, ratio.under)
   }
 
-  /// Where pairs are dropped inside a block, and which of the rows that stay lie on both sides of a gap.
+  /// The places in a block where pairs are dropped, and the rows that stay on both sides of a gap.
   private static func droppedPairs(block: Int, pairs: Int) -> (starts: [Int], seams: [Int]) {
     var interval = block / (pairs + 1)
     interval += interval % 2
@@ -96,7 +99,9 @@ private struct BlockReduction {
     return (starts, seams)
   }
 
-  /// Where each row of the doubled short axis is marked: pairs share a place, but for those at a seam.
+  /// The place that each row of the doubled short axis marks.
+  ///
+  /// The rows of a pair share a place, except at a seam.
   private static func folded(_ count: Int, _ separate: [Int], limit: Int) -> [Int]? {
     var marks: [Int] = []
     var next = separate.makeIterator()

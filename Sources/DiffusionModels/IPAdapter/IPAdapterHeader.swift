@@ -1,6 +1,6 @@
 import ResgraphWeights
 
-/// What the header of an IP-Adapter's file says: found out without reading weights.
+/// The kind of an IP-Adapter, from the header of its file.
 public struct IPAdapterHeader: Sendable, Equatable {
   /// The networks that turn an image encoder's output into tokens.
   enum Projector: Sendable, Equatable {
@@ -12,9 +12,9 @@ public struct IPAdapterHeader: Sendable, Equatable {
     case resampler
   }
 
-  /// What the image encoder has to give.
+  /// The result of the image encoder that the adapter needs.
   public let encoding: ImageEncoding
-  /// How many tokens an image becomes; nil where as many as the encoder gives.
+  /// How many tokens are made of an image; nil where the encoder gives the number.
   public let tokenCount: Int?
   let projector: Projector
 
@@ -31,7 +31,7 @@ public struct IPAdapterHeader: Sendable, Equatable {
     try Self.checkLayers(source, unet)
   }
 
-  /// Tells the kinds apart by their tensors.
+  /// Finds the kind by the names of the tensors.
   init(_ source: any WeightSource) throws {
     let image = WeightScope(source)["image_proj"]
     if image.has("perceiver_resampler") || (image.has("norm.weight") && image.has("proj.0")) {

@@ -1,7 +1,7 @@
 import ResgraphWeights
 import TensorRuntime
 
-/// What an image encoder has to give for an IP-Adapter.
+/// The result of an image encoder that an IP-Adapter needs.
 public enum ImageEncoding: Sendable, Equatable {
   /// The projected embedding, [B, width].
   case embedding(width: Int)
@@ -17,7 +17,7 @@ public enum ImageEncoding: Sendable, Equatable {
 public struct IPAdapterModel: Sendable {
   /// What the image encoder has to give.
   public let encoding: ImageEncoding
-  /// How many tokens an image becomes; nil where as many as the encoder gives.
+  /// How many tokens are made of an image; nil where the encoder gives the number.
   public let tokenCount: Int?
   private let projector: any ImageProjector
   private let projections: [(key: Linear, value: Linear)]
@@ -41,7 +41,7 @@ public struct IPAdapterModel: Sendable {
       case .resampler: try Resampler(image, to: width)
       }
     projections = try unet.crossAttentionLayers.enumerated().map { index, layer in
-      // Numbered 1, 3, 5, …: between them are the self-attentions.
+      // The layers are numbered 1, 3, 5, …, because the even numbers are self-attentions.
       let scope = weights["ip_adapter"][2 * index + 1]
       return (
         try scope.linear("to_k_ip", width, layer.width, bias: false),
@@ -51,19 +51,19 @@ public struct IPAdapterModel: Sendable {
     try weights.verifyAllUsed(except: { _ in false })
   }
 
-  /// Projects what the image encoder gave to tokens that the UNet attends to.
+  /// Projects the image encoder's result to tokens that the UNet attends to.
   ///
   /// The negative of a base adapter is the projection of zeros; that of the others the projection
   /// of an all-zero picture's hidden states.
   ///
-  /// - Parameter encoded: As `encoding` says.
+  /// - Parameter encoded: The image encoder's result, of the kind that `encoding` names.
   /// - Returns: [B, tokens, D].
   public func tokens(_ encoded: Tensor) -> Tensor { projector(encoded) }
 
-  /// An image prompt for `UNetConditions`.
+  /// Makes an image prompt for `UNetConditions`.
   ///
   /// - Parameters:
-  ///   - tokens: [B, tokens, D] per image, from `tokens(_:)`; the batch as the text's.
+  ///   - tokens: [B, tokens, D] per image, from `tokens(_:)`, with the batch of the text.
   ///   - scale: The weight of the images.
   ///   - masks: Where each image counts, [1, 1, H, W]; empty for everywhere.
   /// - Returns: The prompt.
@@ -72,7 +72,7 @@ public struct IPAdapterModel: Sendable {
       tokens: tokens, scales: Array(repeating: scale, count: projections.count), masks: masks)
   }
 
-  /// An image prompt with a weight per cross-attention layer.
+  /// Makes an image prompt with a weight per cross-attention layer.
   ///
   /// - Parameters:
   ///   - tokens: [B, tokens, D] per image.

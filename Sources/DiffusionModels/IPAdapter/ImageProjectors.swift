@@ -1,17 +1,17 @@
 import ResgraphWeights
 import TensorRuntime
 
-/// Turns what an image encoder gives into tokens that a UNet attends to.
+/// Turns the result of an image encoder into tokens that a UNet attends to.
 protocol ImageProjector: Sendable {
   /// Projects to [B, tokens, D].
   func callAsFunction(_ encoded: Tensor) -> Tensor
 }
 
 extension WeightScope {
-  /// The shape a tensor has in the file, which decides a projector's sizes.
+  /// The shape of a tensor in the file, from which a projector takes its sizes.
   func shape(of name: String, rank: Int) throws -> [Int] {
     guard let entry = entry(name) else {
-      // Throws the source's own error for a missing tensor.
+      // This throws the source's own error for a missing tensor.
       return try tensor(name, shape: []).shape
     }
     guard entry.shape.count == rank, entry.shape.allSatisfy({ $0 > 0 }) else {
@@ -88,7 +88,8 @@ struct Resampler: ImageProjector {
   }
 }
 
-/// One layer of a resampler: queries attend to the tokens and themselves, then a feed-forward.
+/// One layer of a resampler: queries attend to the tokens and to themselves, and pass a
+/// feed-forward network.
 private struct ResamplerLayer: Sendable {
   private static let headWidth = 64
   private let tokenNorm: LayerNorm

@@ -8,7 +8,7 @@ struct KeyValue: Sendable {
   /// [B, L, heads * d].
   var value: Tensor
 
-  /// Both with the batch repeated to `batch` samples.
+  /// Repeats both for a batch of `batch` samples.
   func repeated(toBatch batch: Int) -> KeyValue {
     KeyValue(key: key.repeated(toBatch: batch), value: value.repeated(toBatch: batch))
   }
@@ -27,7 +27,7 @@ struct Attention: Sendable {
   /// - Parameters:
   ///   - weights: The scope of the layer.
   ///   - width: Width of the queries, of the result and inside.
-  ///   - contextWidth: Width of what keys and values are computed from.
+  ///   - contextWidth: Width of the sequence from which keys and values are computed.
   ///   - heads: How many heads share the width.
   ///   - bias: Whether the first three projections have a bias; the last always has.
   /// - Throws: `WeightError` for a tensor that is missing or has another shape.
@@ -41,7 +41,7 @@ struct Attention: Sendable {
     toOut = try weights["to_out"].linear("0", width, width)
   }
 
-  /// Keys and values of a sequence [B, L, contextWidth].
+  /// Computes keys and values of a sequence [B, L, contextWidth].
   func keyValue(_ context: Tensor) -> KeyValue {
     KeyValue(key: toKey(context), value: toValue(context))
   }
@@ -49,7 +49,7 @@ struct Attention: Sendable {
   /// Attends, and adds the result to a residual where there is one.
   ///
   /// - Parameters:
-  ///   - x: [B, L, width], what the queries are computed from.
+  ///   - x: The sequence from which the queries are computed, [B, L, width].
   ///   - source: Keys and values; those of `x` itself when nil.
   ///   - images: Further attentions of the same queries, added before the output projection.
   ///   - residual: [B, L, width].

@@ -2,8 +2,10 @@ import ResgraphFiles
 import ResgraphWeights
 import TensorRuntime
 
-/// Reads a model's `config.json` with the defaults of diffusers: a member that is absent or null
-/// has its default, one of another type or outside its range is an error that names it.
+/// Reads a model's `config.json` with the defaults of diffusers.
+///
+/// A member that is absent or null has its default. One of another type or outside its range is an
+/// error that names it.
 struct ConfigReader {
   let model: String
   let json: JSONValue
@@ -12,7 +14,9 @@ struct ConfigReader {
   /// The error about a member, by its name and a reason.
   private let makeInvalid: @Sendable (String, String) -> any Error
 
-  /// No dimension of a real model comes near it; it keeps products of dimensions from overflowing.
+  /// The largest dimension that is accepted.
+  ///
+  /// Real models are far below it, and products of such dimensions cannot overflow.
   static let largestDimension = 1 << 20
 
   /// Reads a model's configuration.
@@ -79,7 +83,7 @@ struct ConfigReader {
     return try elements.map { try dimension($0, option) }
   }
 
-  /// One number per level: a list of that length, or one number for all.
+  /// Reads one number per level, from a list of that length or from one number for all.
   func perLevel(_ option: String, levels: Int, default fallback: Int) throws -> [Int] {
     guard let value = value(option) else { return Array(repeating: fallback, count: levels) }
     if value.arrayValue == nil {
@@ -193,7 +197,9 @@ struct ConfigReader {
     return list
   }
 
-  /// Refuses any value but the given ones; absence is always fine.
+  /// Refuses any value but the given ones.
+  ///
+  /// The member may be absent.
   func require(_ option: String, oneOf accepted: [JSONValue]) throws {
     guard let value = value(option), !accepted.contains(value) else { return }
     let names = (["null"] + accepted.map(text(of:))).joined(separator: ", ")
@@ -210,7 +216,7 @@ struct ConfigReader {
     }
   }
 
-  /// A short form for messages.
+  /// A short text for messages.
   func text(of value: JSONValue) -> String {
     switch value {
     case .object: "an object"

@@ -1,14 +1,14 @@
 import TensorRuntime
 
-/// An image prompt in one cross-attention layer: keys and values that the text's queries also
-/// attend to, in an attention of their own (IP-Adapter's decoupled cross-attention).
+/// An image prompt in one cross-attention layer, with IP-Adapter's decoupled attention: the queries
+/// attend to the image's keys and values separately from the text's.
 struct ImageAttention: Sendable {
   let source: KeyValue
   let scale: Float
-  /// Where in the picture the image counts; nil counts everywhere.
+  /// The part of the picture in which the image counts; nil for all of it.
   let mask: ImageMask?
 
-  /// The weighted attention of `query` [B, L, heads * d] to the image.
+  /// Computes the weighted attention of `query` [B, L, heads * d] to the image.
   func callAsFunction(_ query: Tensor, heads: Int) -> Tensor {
     let source = source.repeated(toBatch: query.shape[0])
     let mixed = scaledDotProductAttention(
@@ -20,7 +20,8 @@ struct ImageAttention: Sendable {
   }
 }
 
-/// A mask over the picture, brought to the token grid of an attention layer as diffusers does it.
+/// A mask over the picture, which is resized to the token grid of an attention layer as in
+/// diffusers.
 struct ImageMask: Sendable {
   let height: Int
   let width: Int
@@ -47,8 +48,10 @@ struct ImageMask: Sendable {
     return Tensor(all, shape: [batch, tokens, channels])
   }
 
-  /// The grid is guessed from the number of tokens and the mask's aspect; where the guess has
-  /// fewer cells than tokens the rest is zero, where it has more the last are dropped.
+  /// The mask as one weight per token.
+  ///
+  /// The grid is estimated from the number of tokens and the mask's aspect. Tokens beyond the cells
+  /// of the estimate have the weight zero; cells beyond the tokens are dropped.
   func perToken(_ tokens: Int) -> [Float] {
     let ratio = Double(width) / Double(height)
     var rows = max(1, Int((Double(tokens) / ratio).squareRoot()))

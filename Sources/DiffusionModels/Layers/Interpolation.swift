@@ -1,21 +1,20 @@
 import TensorRuntime
 
-/// How a feature map is brought to another size, under torch's names (`interpolate(size:, mode:)`).
+/// The ways to resize a feature map, under torch's names (`interpolate(size:, mode:)`).
 public enum InterpolationMethod: String, CaseIterable, Sendable {
-  /// The nearest pixel, by the pixels' middles.
+  /// Takes the nearest pixel, measured from the pixels' centres.
   case nearestExact = "nearest-exact"
-  /// The nearest pixel, by the pixels' corners.
+  /// Takes the nearest pixel, measured from the pixels' corners.
   case nearest
-  /// Two by two pixels, weighted by distance.
+  /// Mixes two by two pixels, weighted by distance.
   case bilinear
-  /// Four by four pixels, by Keys' cubic with a = -3/4.
+  /// Mixes four by four pixels, by Keys' cubic with a = -3/4.
   case bicubic
-  /// The mean of the pixels that a new one covers.
+  /// Takes the mean of the pixels that a new one covers.
   case area
 }
 
-/// Brings a feature map to a size, as torch's `interpolate` does without `align_corners` and
-/// `antialias`.
+/// Resizes a feature map as torch's `interpolate` does without `align_corners` and `antialias`.
 ///
 /// - Parameters:
 ///   - x: [B, C, H, W], no side 0.
@@ -40,7 +39,7 @@ public func interpolated(
   return Tensor(result, shape: [x.shape[0], x.shape[1], height, width])
 }
 
-/// Mixes one plane: along each of the rows first, then the rows.
+/// Resizes one plane, first along its rows and then along its columns.
 private func mix(
   _ plane: ArraySlice<Float>, width: Int, _ rows: AxisTaps, _ columns: AxisTaps,
   into result: inout [Float]
@@ -93,7 +92,7 @@ private struct AxisTaps {
   }
 }
 
-/// Keys' cubic up to a distance of one, and beyond.
+/// The parameter a of Keys' cubic.
 private let sharpness: Float = -0.75
 
 private func inner(_ x: Float) -> Float { ((sharpness + 2) * x - (sharpness + 3)) * x * x + 1 }

@@ -1,5 +1,6 @@
-/// Why a model cannot be built from its configuration, or cannot take what it is given; what is
-/// wrong with its weights is a `WeightError`.
+/// The reason why a model cannot be built from its configuration, or cannot take its inputs.
+///
+/// Faults of its weights are a `WeightError`.
 public enum ModelError: Error, Sendable, Equatable {
   /// An option has a value that this engine does not implement.
   case unsupportedOption(model: String, option: String, value: String, supported: String)

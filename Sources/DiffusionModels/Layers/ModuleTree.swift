@@ -3,7 +3,7 @@ import TensorRuntime
 /// A part of a model and its name in the checkpoint.
 typealias ModuleChild = (name: String, module: any ModuleNode)
 
-/// A part of a model that can be printed with what it is made of.
+/// A part of a model that can be printed with its own parts.
 protocol ModuleNode {
   /// The type and its dimensions.
   var summary: String { get }

@@ -27,7 +27,9 @@ func pixelUnshuffle(_ x: Tensor, factor: Int) -> Tensor {
   return Tensor(folded, shape: [x.shape[0], x.shape[1] * factor * factor, rows, columns])
 }
 
-/// The average of every 2x2 square; at an odd side the last squares are those that remain.
+/// Averages every 2x2 square.
+///
+/// Where a side is odd, the last squares have one row or column.
 ///
 /// - Parameter x: [B, C, H, W].
 /// - Returns: [B, C, ⌈H / 2⌉, ⌈W / 2⌉].

@@ -18,7 +18,7 @@ struct Downsample2D: Sendable {
     conv = try weights.convolution("conv", channels, channels, stride: 2, padding: sides)
   }
 
-  /// [B, C, H, W] to about half the height and width.
+  /// Reduces [B, C, H, W] to about half the height and width.
   func callAsFunction(_ x: Tensor) -> Tensor { conv(x) }
 }
 
@@ -37,7 +37,7 @@ struct Upsample2D: Sendable {
 
   /// Enlarges to a given size, or to twice the size.
   ///
-  /// A UNet asks for the size of its next skip connection: twice the size would be one too many
+  /// A UNet gives the size of its next skip connection, because twice the size is one too many
   /// where the downsampler halved an odd side.
   ///
   /// - Parameters:

@@ -1,16 +1,16 @@
 import ResgraphWeights
 import TensorRuntime
 
-/// What the residual blocks of one model have in common.
+/// The options that the residual blocks of one model share.
 struct ResnetOptions: Sendable {
   /// Width of the time embedding; nil for blocks without one (the autoencoder's).
   var timeChannels: Int?
   var groups: Int
   var eps: Float
   var activation: Activation = .silu
-  /// The sum of both paths is divided by it.
+  /// The number by which the sum of both paths is divided.
   var outputScale: Float = 1
-  /// Pixels of the smallest maps that the fastest convolutions are used for.
+  /// The smallest maps, in pixels, for which the fastest convolutions are used.
   var largeTileMap = Conv2D.largeMap
 }
 
@@ -58,7 +58,7 @@ struct ResnetBlock2D: Sendable {
     return options.outputScale == 1 ? sum : sum / options.outputScale
   }
 
-  /// What the time adds to every channel, [batch, outputs]; nil for nothing.
+  /// The numbers that the time step adds to every channel, [batch, outputs]; nil when it adds none.
   private func shift(_ time: StepTime?, batch: Int) -> Tensor? {
     guard let time, let timeProjection else { return nil }
     return time.projected(by: timeProjection).repeated(toBatch: batch)

@@ -1,18 +1,20 @@
 import Synchronization
 import TensorRuntime
 
-/// The time embeddings of all steps of a run, and what residual blocks made of them.
+/// The time embeddings of all steps of a run, and their projections by residual blocks.
 ///
-/// A block's projection of one step reads a weight of megabytes for a single row. Where a run's steps
-/// are known ahead, every block projects all of them at its first step. With this project's own
-/// kernels the numbers are those of one step at a time, to the bit.
+/// To project a single step, a block reads a weight of megabytes for one row. If the steps of a run
+/// are known in advance, every block projects all of them at the first step. With this project's
+/// own kernels the bits are those of projecting one step at a time.
 final class RunTimes: Sendable {
-  /// [steps · samples, timeChannels], behind the activation.
+  /// The embeddings after the activation, [steps · samples, timeChannels].
   private let embeddings: Tensor
-  /// Rows of a step: 1, or one per sample.
+  /// The number of rows for a step: 1, or one per sample.
   let samples: Int
   private let places: [Float: Int]
-  /// By layer; the model that made this outlives it.
+  /// The projections by layer.
+  ///
+  /// Layers are known by their identity, for the model lives longer than this.
   private let projections = Mutex<[ObjectIdentifier: Tensor]>([:])
 
   /// Embeds the time steps of a run.
@@ -32,7 +34,7 @@ final class RunTimes: Sendable {
     embeddings = Tensor.concatenate(rows, axis: 0)
   }
 
-  /// The time of a step; nil for one that the run does not have.
+  /// The time of a step; nil when the run has no such step.
   func step(_ timestep: Float) -> StepTime? {
     places[timestep].map { place in
       let rows = place * samples..<(place + 1) * samples
@@ -50,14 +52,14 @@ final class RunTimes: Sendable {
   }
 }
 
-/// The time of one step, as residual blocks take it.
+/// The time of one step, for residual blocks.
 struct StepTime: Sendable {
-  /// The embedding behind the activation, [1 or B, timeChannels].
+  /// The embedding after the activation, [1 or B, timeChannels].
   let embedding: Tensor
-  /// The run that it is a step of; nil for a step on its own.
+  /// The run to which the step belongs; nil for a single step.
   fileprivate let run: (times: RunTimes, rows: Range<Int>)?
 
-  /// What a block's layer makes of the embedding, [1 or B, outputs].
+  /// Projects the embedding by a block's layer: [1 or B, outputs].
   func projected(by layer: Linear) -> Tensor {
     guard let run else { return layer(embedding) }
     return run.times.projection(by: layer).slice(axis: 0, run.rows)
@@ -65,6 +67,6 @@ struct StepTime: Sendable {
 }
 
 extension StepTime {
-  /// A step on its own.
+  /// Makes the time of a single step.
   init(_ embedding: Tensor) { self.init(embedding: embedding, run: nil) }
 }

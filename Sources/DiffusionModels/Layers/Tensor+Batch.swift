@@ -1,10 +1,10 @@
 import TensorRuntime
 
 extension Tensor {
-  /// This tensor with its batch repeated as a whole until it has `batch` samples.
+  /// Repeats the whole batch until it has `batch` samples.
   ///
-  /// Guidance runs a UNet on the same latents with several texts; what does not depend on the text
-  /// is computed on the plain batch and repeated here, where the texts first matter.
+  /// Guidance runs a UNet on the same latents with several texts. The layers before the first one
+  /// that reads the text are computed on the plain batch, and their result is repeated by this.
   ///
   /// - Parameter batch: A multiple of the present batch size.
   /// - Returns: The tensor itself when there is nothing to repeat.

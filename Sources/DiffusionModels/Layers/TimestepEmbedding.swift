@@ -2,13 +2,13 @@ import Foundation
 import ResgraphWeights
 import TensorRuntime
 
-/// The sinusoids by which diffusion models see numbers such as the time step.
+/// Embeds numbers such as the time step as sinusoids.
 struct Timesteps: Sendable {
-  /// How many values a number becomes.
+  /// How many values are made of a number.
   var channels: Int
-  /// Cosines before sines, as every released UNet has it.
+  /// Whether cosines come before sines, as in every released UNet.
   var cosineFirst = true
-  /// Subtracted from half the channels in the frequencies' denominator.
+  /// The number that is subtracted from half the channels in the frequencies' denominator.
   var frequencyShift: Float = 0
 
   /// Embeds numbers.
@@ -38,14 +38,17 @@ struct Timesteps: Sendable {
 /// - Returns: [count, channels].
 public func guidanceEmbedding(_ weights: [Float], channels: Int) -> Tensor {
   let half = channels / 2
-  // The order of operations is the reference's: angles of thousands make its roundings visible.
+  // The order of operations is the reference's, because with angles of thousands its roundings show
+  // in the result.
   let step = Float(log(10_000.0)) / Float(half - 1)
   let frequencies = (0..<half).map { Foundation.exp(Float($0) * -step) }
   let angles = weights.map { $0 * 1000 }
   return sinusoids(of: angles, frequencies, channels: channels, cosineFirst: false)
 }
 
-/// Sines and cosines of every number times every frequency; an odd width ends in a zero.
+/// Computes sines and cosines of every number times every frequency.
+///
+/// An odd width ends in a zero.
 private func sinusoids(
   of numbers: [Float], _ frequencies: [Float], channels: Int, cosineFirst: Bool
 ) -> Tensor {
@@ -60,7 +63,9 @@ private func sinusoids(
   return Tensor(values, shape: [numbers.count, channels])
 }
 
-/// Two linear layers with an activation between them; `cond_proj` lets a condition in before.
+/// Two linear layers with an activation between them.
+///
+/// `cond_proj` adds a condition to the input.
 struct TimestepEmbedding: Sendable {
   private let linear1: Linear
   private let linear2: Linear
@@ -71,9 +76,9 @@ struct TimestepEmbedding: Sendable {
   ///
   /// - Parameters:
   ///   - weights: The scope of the embedding.
-  ///   - inputs: Width of what is embedded.
+  ///   - inputs: Width of the input.
   ///   - outputs: Width of the embedding.
-  ///   - activation: Between the layers.
+  ///   - activation: The activation between the layers.
   ///   - conditionChannels: Width of the condition; nil for none.
   /// - Throws: `WeightError` for a tensor that is missing or has another shape.
   init(

@@ -1,13 +1,14 @@
 import TensorRuntime
 
-/// How much of a self-attention's tokens are merged, and where.
+/// The share of a self-attention's tokens that are merged, and the feature maps in which they are.
 struct TokenMerging: Sendable, Equatable {
   /// The share of tokens that disappear, at most three quarters.
   let share: Double
-  /// The feature maps that are merged: those of the finest level that attends, where it costs most.
+  /// The size of the feature maps whose tokens are merged: those of the finest level with
+  /// attention, where attention takes the most time.
   let size: (height: Int, width: Int)
 
-  /// The merging for a map of that size; nil where tokens are left alone.
+  /// Whether the tokens of a map of that size are merged.
   func applies(height: Int, width: Int) -> Bool {
     share > 0 && height == size.height && width == size.width
   }
@@ -17,15 +18,16 @@ struct TokenMerging: Sendable, Equatable {
   }
 }
 
-/// Which tokens of a picture are merged for one attention, by likeness (ToMe, arXiv 2303.17604).
+/// Merges similar tokens of a picture for one attention (ToMe, arXiv 2303.17604).
 ///
-/// The first token of every square of 2x2 stays. Each other token finds the one of those that it is
-/// most like, by cosine; the likest tokens are averaged into theirs, and afterwards get a copy of
-/// what became of it. Every choice depends on the numbers alone, so results can be repeated.
+/// The first token of every square of 2x2 stays. Each other token is paired with the most similar
+/// of those, by cosine. The most similar pairs are merged: the token is averaged into its partner,
+/// and after the attention it gets a copy of the partner's result. Every choice depends on the
+/// numbers alone, so that results can be repeated.
 struct TokenMerge {
-  /// For every sample the place of each token among the merged ones.
+  /// For every sample, the place of each token among the merged tokens.
   private let places: [[Int]]
-  /// For every sample the tokens at each place.
+  /// For every sample, the tokens at each place.
   private let members: [[[Int]]]
   private let count: Int
 
@@ -46,7 +48,7 @@ struct TokenMerge {
     for sample in 0..<tokens.shape[0] {
       let unit = Self.directions(tokens.slice(axis: 0, sample..<sample + 1))
       let matches = Self.matches(of: unit.rows(others), among: unit.rows(kept))
-      // The likest first; equal ones in the order of the picture.
+      // The most similar pairs come first, and equal ones in the order of the picture.
       let order = matches.indices.sorted {
         (matches[$1].likeness, $0) < (matches[$0].likeness, $1)
       }
@@ -66,7 +68,7 @@ struct TokenMerge {
     }
   }
 
-  /// The means of merged tokens: [B, tokens, C] to [B, fewer, C].
+  /// Averages the tokens that are merged: [B, tokens, C] to [B, fewer, C].
   func merged(_ x: Tensor) -> Tensor {
     let (tokens, width) = (x.shape[1], x.shape[2])
     return x.contiguous().withUnsafeFloats { source in
@@ -91,7 +93,7 @@ struct TokenMerge {
     }
   }
 
-  /// Every token's copy of what became of its place: [B, fewer, C] to [B, tokens, C].
+  /// Gives every token a copy of the result at its place: [B, fewer, C] to [B, tokens, C].
   func unmerged(_ x: Tensor) -> Tensor {
     let tokens = places[0].count
     let width = x.shape[2]
@@ -128,7 +130,7 @@ struct TokenMerge {
     }
   }
 
-  /// For every row the row of `targets` that it is most like, the first of equal ones.
+  /// Finds the most similar row of `targets` for every row, and the first of equally similar ones.
   private static func matches(
     of rows: Tensor, among targets: Tensor
   ) -> [(match: Int, likeness: Float)] {

@@ -1,14 +1,14 @@
 import ResgraphWeights
 import TensorRuntime
 
-/// Transformer blocks over the positions of a feature map, beside a residual.
+/// Transformer blocks over the positions of a feature map, with a residual connection around them.
 struct Transformer2DModel: Sendable {
   let blocks: [BasicTransformerBlock]
   private let norm: GroupNorm
   private let projectIn: Linear
   private let projectOut: Linear
   private let options: TransformerOptions
-  /// Where the blocks' contexts are in the model's list.
+  /// The places of the blocks' contexts in the model's list.
   private let contextRange: Range<Int>
 
   /// Loads the blocks.
@@ -16,8 +16,8 @@ struct Transformer2DModel: Sendable {
   /// - Parameters:
   ///   - weights: The scope of the transformer.
   ///   - depth: How many blocks.
-  ///   - options: What the blocks have in common.
-  ///   - contextCount: Contexts of the model so far; these blocks take the next.
+  ///   - options: The options that the blocks share.
+  ///   - contextCount: The number of contexts of earlier blocks; these blocks take the next ones.
   /// - Throws: `WeightError` for a tensor that is missing or has another shape.
   init(
     _ weights: WeightScope, depth: Int, _ options: TransformerOptions, contextCount: inout Int
@@ -39,8 +39,8 @@ struct Transformer2DModel: Sendable {
   ///
   /// - Parameters:
   ///   - x: [B, C, H, W].
-  ///   - contexts: The model's, one per block; their batch is a multiple of B.
-  ///   - merging: The tokens that self-attentions merge, if this map is one of those concerned.
+  ///   - contexts: The contexts of the model, one per block; their batch is a multiple of B.
+  ///   - merging: Which tokens self-attentions merge, if maps of this size are concerned.
   /// - Returns: [contexts' batch, C, H, W].
   func callAsFunction(
     _ x: Tensor, contexts: [BlockContext], merging: TokenMerging? = nil

@@ -1,20 +1,20 @@
 import ResgraphWeights
 import TensorRuntime
 
-/// What the transformers of one level have in common.
+/// The options that the transformers of one level share.
 struct TransformerOptions: Sendable {
   var channels: Int
   var heads: Int
   /// Width of the text tokens.
   var contextWidth: Int
   var groups: Int
-  /// Whether the first attention looks at the text too.
+  /// Whether the first attention reads the text too.
   var onlyCrossAttention = false
-  /// Whether the projections around the blocks are stored as linear layers, not as convolutions.
+  /// Whether the projections around the blocks are stored as linear layers instead of convolutions.
   var linearProjection = false
 }
 
-/// What the attentions of one transformer block look at beside the picture; made once per run.
+/// The keys and values of text and images for one transformer block, which are made once per run.
 struct BlockContext: Sendable {
   /// Keys and values of the text for the second attention.
   let text: KeyValue
@@ -24,8 +24,8 @@ struct BlockContext: Sendable {
   let images: [ImageAttention]
 }
 
-/// Self-attention, cross-attention and a gated feed-forward, each behind a layer normalisation and
-/// beside a residual.
+/// Self-attention, cross-attention and a gated feed-forward network, each with a layer
+/// normalisation before it and a residual connection around it.
 struct BasicTransformerBlock: Sendable {
   private let norm1: LayerNorm
   private let attention1: Attention
@@ -49,7 +49,7 @@ struct BasicTransformerBlock: Sendable {
     feedForward = try FeedForward(weights["ff"], width: width)
   }
 
-  /// Computes what the attentions need of a text [B, L, contextWidth].
+  /// Computes the keys and values of a text [B, L, contextWidth] for the attentions.
   func context(text: Tensor, images: [ImageAttention] = []) -> BlockContext {
     BlockContext(
       text: attention2.keyValue(text),
@@ -60,14 +60,14 @@ struct BasicTransformerBlock: Sendable {
   ///
   /// - Parameters:
   ///   - x: [B, tokens, width].
-  ///   - context: Its batch is a multiple of B.
-  ///   - merging: The tokens that the first attention merges; nil for none.
+  ///   - context: The text and images; the batch is a multiple of B.
+  ///   - merging: Which tokens the first attention merges; nil for none.
   /// - Returns: [context's batch, tokens, width].
   func callAsFunction(
     _ x: Tensor, context: BlockContext, merging: TokenMerging? = nil
   ) -> Tensor {
     let batch = context.text.key.shape[0]
-    // What lies before the first look at the text is the same for every text.
+    // Layers before the first one that reads the text have the same result for every text.
     var hidden = onlyCrossAttention ? x.repeated(toBatch: batch) : x
     hidden = firstAttention(hidden, context, merging).repeated(toBatch: batch)
     hidden = attention2(
@@ -75,7 +75,8 @@ struct BasicTransformerBlock: Sendable {
     return feedForward(norm3(hidden), residual: hidden)
   }
 
-  /// The first attention beside its residual, on merged tokens where that is asked for.
+  /// Applies the first attention with its residual connection, on merged tokens where that is asked
+  /// for.
   private func firstAttention(
     _ x: Tensor, _ context: BlockContext, _ merging: TokenMerging?
   ) -> Tensor {
@@ -99,8 +100,9 @@ extension BasicTransformerBlock: ModuleNode {
   }
 }
 
-/// A feed-forward network whose hidden values are gated: `net.2(value * gelu(gate))` with both from
-/// the one projection `net.0.proj`.
+/// A feed-forward network whose hidden values are gated: `net.2(value * gelu(gate))`.
+///
+/// The projection `net.0.proj` gives both the values and the gates.
 struct FeedForward: Sendable {
   private let projectIn: Linear
   private let projectOut: Linear

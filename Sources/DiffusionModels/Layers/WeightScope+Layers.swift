@@ -1,7 +1,7 @@
 import ResgraphWeights
 import TensorRuntime
 
-/// Layers by their path in the checkpoint; each checks the shapes of what it takes.
+/// Makes layers from their path in the checkpoint, and checks the shapes of their tensors.
 extension WeightScope {
   /// A convolution `<name>.weight`, `<name>.bias`; odd kernels keep the size at stride 1.
   func convolution(

@@ -1,14 +1,15 @@
 /// ComfyUI's attention grammar.
 ///
-/// `(a)` counts 1.1 times, nested ones multiply; `(a:1.3)` counts 1.3 times whatever is around it. `\(` and `\)` are
-/// characters, and so are brackets without a partner, square brackets, and a colon without a number behind it.
+/// `(a)` counts 1.1 times, and nested brackets multiply; `(a:1.3)` counts 1.3 times whatever is
+/// around it. `\(` and `\)` stand for the brackets themselves. Brackets without a partner, square
+/// brackets, and a colon without a number after it are ordinary characters.
 struct ComfyGrammar {
-  /// A character, and whether a backslash took its meaning.
+  /// A character, and whether a backslash made it an ordinary one.
   private struct Letter {
     let character: Character
     let isEscaped: Bool
 
-    /// Whether this is a bracket or colon with its meaning.
+    /// Whether this is a given bracket or colon that is not escaped.
     func means(_ mark: Character) -> Bool { !isEscaped && character == mark }
   }
 
@@ -29,7 +30,8 @@ struct ComfyGrammar {
     return parts
   }
 
-  /// Nesting beyond which brackets are characters, so that no prompt can exhaust the stack.
+  /// The depth from which nested brackets are ordinary characters, so that no prompt can exhaust
+  /// the stack.
   private static let maximumDepth = 100
 
   private static func collect(
@@ -54,7 +56,7 @@ struct ComfyGrammar {
     }
   }
 
-  /// Cuts a text into outermost brackets and what is between them.
+  /// Splits a text into its outermost brackets and the parts between them.
   private static func groups(_ text: ArraySlice<Letter>) -> [ArraySlice<Letter>] {
     var groups: [ArraySlice<Letter>] = []
     var start = text.startIndex

@@ -1,8 +1,8 @@
-/// As many tokens as an encoder reads at once, with how much each counts.
+/// As many tokens as an encoder reads at once, with their weights.
 struct PromptChunk: Sendable, Equatable {
-  /// Start, tokens, end, padding.
+  /// The ids: start, tokens, end, padding.
   var ids: [Int]
-  /// One per id; 1 for all but the prompt's own.
+  /// The weight of each id, which is 1 for start, end and padding.
   var weights: [Float]
 }
 
@@ -10,18 +10,18 @@ struct PromptChunk: Sendable, Equatable {
 struct PromptChunker {
   private let tokenizer: CLIPTokenizer
   private let weighting: PromptWeighting
-  /// Tokens of a chunk, without start and end.
+  /// The number of tokens in a chunk, without start and end.
   private let room: Int
   private var chunks: [PromptChunk] = []
   private var ids: [Int] = []
   private var weights: [Float] = []
 
-  /// The chunks of a prompt, at least one.
+  /// Splits a prompt into chunks, of which there is at least one.
   ///
   /// - Parameters:
   ///   - prompt: Any text.
-  ///   - tokenizer: Whose tokens are counted.
-  ///   - weighting: Not `none`, which knows no chunks.
+  ///   - tokenizer: The tokenizer of the encoder.
+  ///   - weighting: The grammar; not `none`, which has no chunks.
   /// - Returns: Chunks of the tokenizer's length.
   static func chunks(
     of prompt: String, tokenizer: CLIPTokenizer, weighting: PromptWeighting
@@ -45,7 +45,10 @@ struct PromptChunker {
     room = max(1, tokenizer.maximumLength - 2)
   }
 
-  /// The web UI fills a chunk with end tokens; encoders that pad with another one see that behind the first.
+  /// Ends a chunk.
+  ///
+  /// The web UI fills it with end tokens, which after the first become padding for encoders that
+  /// pad with another token.
   private mutating func close() {
     let padding = room - ids.count
     let filled = Array(repeating: tokenizer.padID, count: padding)
@@ -63,10 +66,12 @@ struct PromptChunker {
 
   // MARK: As the web UI
 
-  /// How far back the web UI looks for a comma to end a full chunk at.
+  /// How many tokens the web UI goes back to end a full chunk at a comma.
   private static let commaReach = 20
 
-  /// Token by token; a full chunk ends at its last comma, if that is near.
+  /// Adds token by token.
+  ///
+  /// A full chunk ends at its last comma, if that is near.
   private mutating func addWebUI(_ parts: [PromptPart]) {
     let comma = tokenizer.tokenIDs(",").last
     var commaCount: Int?
@@ -97,10 +102,12 @@ struct PromptChunker {
 
   // MARK: As ComfyUI
 
-  /// Words of that many tokens and more may be cut where a chunk ends.
+  /// Words of this many tokens or more may be split where a chunk ends.
   private static let longWord = 8
 
-  /// Word by word; a word that does not fit begins the next chunk.
+  /// Adds word by word.
+  ///
+  /// A word that does not fit begins the next chunk.
   private mutating func addWords(_ text: String, weight: Double) {
     for word in text.split(whereSeparator: { $0 == " " || $0 == "\n" }) {
       var group = tokenizer.tokenIDs(String(word))[...]
@@ -111,7 +118,8 @@ struct PromptChunker {
           for id in group.prefix(fitting) { append(id, weight) }
           group = group.dropFirst(fitting)
         } else if ids.isEmpty {
-          // Only encoders of very few tokens come here.
+          // A word this long does not fit into a whole chunk of an encoder that reads very few
+          // tokens.
           for id in group.prefix(room) { append(id, weight) }
           group = group.dropFirst(room)
         }

@@ -1,22 +1,27 @@
-/// What brackets and numbers in a prompt mean, and how weights reach an encoding.
+/// The meaning of brackets and numbers in a prompt, and the way in which weights change an
+/// encoding.
 public enum PromptWeighting: String, Sendable, CaseIterable {
-  /// Every character stands for itself; what does not fit is cut off.
+  /// Every character stands for itself. Tokens that do not fit are cut off.
   case none
-  /// As AUTOMATIC1111's web UI: `(a)`, `[a]`, `(a:1.3)`, `BREAK`; embeddings are multiplied, and their mean is restored.
+  /// The rules of AUTOMATIC1111's web UI: `(a)`, `[a]`, `(a:1.3)`, `BREAK`. Embeddings are
+  /// multiplied by their weights, and their mean is restored.
   case a1111
-  /// As ComfyUI: `(a)`, `(a:1.3)`; embeddings move away from the empty prompt's, or towards it.
+  /// The rules of ComfyUI: `(a)`, `(a:1.3)`. Embeddings are moved away from the empty prompt's, or
+  /// towards them.
   case comfy
 }
 
 /// A part of a prompt.
 enum PromptPart: Sendable, Equatable {
-  /// A text, every token of which counts as much.
+  /// A text whose tokens all have one weight.
   case text(String, weight: Double)
   /// The end of a chunk.
   case chunkEnd
 }
 
-/// A number as people write weights: digits, a sign, a point, an exponent; nothing that is not finite.
+/// Reads a weight: digits, with a sign, a point and an exponent where wanted.
+///
+/// Infinities and NaN are no weights.
 func promptWeight(_ text: some StringProtocol) -> Double? {
   let trimmed = text.drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed()
   let number = String(trimmed)

@@ -1,11 +1,12 @@
 /// The attention grammar of AUTOMATIC1111's web UI.
 ///
-/// `(a)` counts 1.1 times, `[a]` 1/1.1 times, `(a:1.3)` 1.3 times; nesting multiplies. A backslash takes the meaning
-/// from a bracket. A bracket that is never closed counts up to the end, one that was never opened is a character,
-/// and so is a colon without a number behind it. `BREAK` ends a chunk.
+/// `(a)` counts 1.1 times, `[a]` 1/1.1 times, `(a:1.3)` 1.3 times; nesting multiplies. A bracket
+/// after a backslash stands for itself. A bracket that is never closed reaches to the end of the
+/// prompt. A closing bracket without an opening one, and a colon without a number after it, are
+/// ordinary characters. `BREAK` ends a chunk.
 struct WebUIGrammar {
   private var parts: [PromptPart] = []
-  /// Where round and square brackets that are still open began.
+  /// The places of the round and square brackets that are still open.
   private var round: [Int] = []
   private var square: [Int] = []
   private var pending = ""
@@ -40,7 +41,10 @@ struct WebUIGrammar {
     for start in square { multiply(from: start, by: Self.down) }
   }
 
-  /// A bracket or backslash behind a backslash stands for itself; any other character leaves the backslash out.
+  /// Reads the character after a backslash.
+  ///
+  /// A bracket or backslash stands for itself; before any other character the backslash is left
+  /// out.
   private mutating func escape(_ rest: ArraySlice<Character>) -> Int {
     guard let next = rest.first, "()[]\\".contains(next) else { return 0 }
     pending.append(next)
@@ -59,7 +63,8 @@ struct WebUIGrammar {
     return true
   }
 
-  /// A weight, if there is a number and the bracket's end behind the colon; how many characters it takes.
+  /// Reads a weight, if a number and the closing bracket follow the colon, and returns its length
+  /// in characters.
   private mutating func colon(_ rest: ArraySlice<Character>) -> Int {
     let number = rest.prefix { $0 != ")" }
     guard let start = round.last, number.count < rest.count,
@@ -83,7 +88,7 @@ struct WebUIGrammar {
     }
   }
 
-  /// Makes a part of what was read, cut at `BREAK`s.
+  /// Adds the text so far as a part, split at each `BREAK`.
   private mutating func flush() {
     guard !pending.isEmpty else { return }
     for (index, piece) in Self.splitAtBreaks(pending).enumerated() {
@@ -93,7 +98,7 @@ struct WebUIGrammar {
     pending = ""
   }
 
-  /// `BREAK` as a word of its own, with the white space around it.
+  /// Splits a text at each word `BREAK`, with the white space around it.
   private static func splitAtBreaks(_ text: String) -> [String] {
     var pieces: [String] = []
     var rest = text[...]
@@ -108,7 +113,7 @@ struct WebUIGrammar {
     return pieces + [String(rest)]
   }
 
-  /// Neighbours of equal weight are one part: words are not cut where it makes no difference.
+  /// The parts, with neighbours of equal weight joined, so that words are not split needlessly.
   private var merged: [PromptPart] {
     parts.reduce(into: []) { result, part in
       if case .text(let text, let weight) = part, case .text(let other, weight)? = result.last {
@@ -121,7 +126,7 @@ struct WebUIGrammar {
 }
 
 extension Substring {
-  /// The first place where a word stands alone.
+  /// The first place at which a word stands by itself.
   fileprivate func range(ofWord word: String) -> Range<Index>? {
     var start = startIndex
     while start < endIndex {

@@ -1,26 +1,27 @@
 import TensorRuntime
 
-/// A weighted prompt's encoding by one text encoder.
+/// The encoding of a weighted prompt by one text encoder.
 public struct WeightedEncoding: Sendable {
-  /// The chunks' states one after another, [1, chunks · L, D], as Stable Diffusion 1 and 2 take them or as SDXL does.
+  /// The states of the chunks one after another, [1, chunks · L, D]: the last ones, or those of the
+  /// layer before for SDXL.
   public let states: Tensor
-  /// The first chunk's pooled state, [1, P].
+  /// The pooled state of the first chunk, [1, P].
   public let pooled: Tensor
 }
 
-/// A text encoder that understands weights.
+/// A text encoder with its tokenizer, for prompts with weights.
 public struct WeightedTextEncoder: Sendable {
   private let tokenizer: CLIPTokenizer
   private let model: CLIPTextModel
-  /// Whether the state before the last layer is wanted, as SDXL does.
+  /// Whether the state before the last layer is taken, as for SDXL.
   private let isPenultimate: Bool
 
-  /// Puts an encoder together.
+  /// Makes an encoder.
   ///
   /// - Parameters:
   ///   - tokenizer: Its tokenizer.
   ///   - model: The encoder.
-  ///   - isPenultimate: Whether the state before the last layer is wanted, as SDXL does.
+  ///   - isPenultimate: Whether the state before the last layer is taken, as for SDXL.
   public init(tokenizer: CLIPTokenizer, model: CLIPTextModel, isPenultimate: Bool) {
     self.tokenizer = tokenizer
     self.model = model
@@ -43,7 +44,7 @@ public struct WeightedTextEncoder: Sendable {
   ///   - prompt: Any text.
   ///   - weighting: The grammar, and how weights are applied.
   ///   - clipSkip: How many of the last layers are left out.
-  ///   - chunks: How many chunks there are to be, of which those beyond the prompt's are empty.
+  ///   - chunks: How many chunks to encode; those beyond the prompt's are empty.
   /// - Returns: The encoding.
   /// - Throws: `CLIPTextError` when tokens or `clipSkip` do not fit the encoder.
   public func callAsFunction(
@@ -67,7 +68,10 @@ public struct WeightedTextEncoder: Sendable {
       states: Tensor.concatenate(states, axis: 1), pooled: encoded[0].pooled)
   }
 
-  /// One chunk at a time: the sums of a batch would depend on how many there are.
+  /// Encodes one chunk.
+  ///
+  /// Chunks are not encoded as a batch, because the rounding of its sums could depend on their
+  /// number.
   private func encode(_ ids: [Int], _ clipSkip: Int) throws -> (states: Tensor, pooled: Tensor) {
     let output = try model(ids: [ids], clipSkip: clipSkip)
     return (isPenultimate ? output.penultimateState : output.lastHiddenState, output.pooled)
@@ -75,20 +79,22 @@ public struct WeightedTextEncoder: Sendable {
 }
 
 extension Tensor {
-  /// Every token's state [1, L, D] times its weight, and all of it so that the mean stays what it was.
+  /// Multiplies each token's state [1, L, D] by its weight, and scales all of them so that the mean
+  /// stays the same.
   fileprivate func multiplied(by weights: [Float]) -> Tensor {
     guard weights.contains(where: { $0 != 1 }) else { return self }
     let width = shape[2]
     let values = floats()
     let products = values.indices.map { values[$0] * weights[$0 / width] }
     let (before, after) = (Self.mean(values), Self.mean(products))
-    // A mean of nothing cannot be restored.
+    // A mean of zero cannot be scaled.
     guard after != 0 else { return Tensor(products, shape: shape) }
     let factor = Float(before / after)
     return Tensor(products.map { $0 * factor }, shape: shape)
   }
 
-  /// Every token's state [1, L, D] on the line from another's: at 1 its own, at 0 the other.
+  /// Moves each token's state [1, L, D] along the line from another state: weight 1 gives its own,
+  /// 0 the other.
   fileprivate func moved(from origin: Tensor, by weights: [Float]) -> Tensor {
     let width = shape[2]
     let (values, origins) = (floats(), origin.floats())

@@ -1,6 +1,7 @@
 import TensorRuntime
 
-/// A sample x = alpha·x0 + sigma·noise with alpha² + sigma² = 1, and how a model's output reads there.
+/// A sample x = alpha·x0 + sigma·noise with alpha² + sigma² = 1, and the meaning of a model's
+/// output for it.
 struct VariancePreserving {
   let alpha: Float
   let sigma: Float
@@ -17,7 +18,7 @@ struct VariancePreserving {
     self.sigma = sigma * alpha
   }
 
-  /// The clean sample that the model's output means.
+  /// The clean sample that follows from the model's output.
   func original(_ type: PredictionType, output: Tensor, sample: Tensor) -> Tensor {
     switch type {
     case .epsilon: Tensor.multiplyAdd(sample, 1, output, -sigma) / alpha
@@ -26,7 +27,7 @@ struct VariancePreserving {
     }
   }
 
-  /// The noise that the model's output means.
+  /// The noise that follows from the model's output.
   func epsilon(_ type: PredictionType, output: Tensor, sample: Tensor) -> Tensor {
     switch type {
     case .epsilon: output
@@ -40,7 +41,7 @@ struct VariancePreserving {
   }
 }
 
-/// The clean sample that a model's output means for x = x0 + sigma·noise.
+/// The clean sample that follows from a model's output for x = x0 + sigma·noise.
 func varianceExplodingOriginal(
   _ type: PredictionType, output: Tensor, sample: Tensor, sigma: Float
 ) -> Tensor {

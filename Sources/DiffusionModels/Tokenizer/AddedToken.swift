@@ -1,12 +1,12 @@
 /// A token that is recognised in the text as a whole, before any splitting.
 struct AddedToken: Sendable, Equatable {
   var content: String
-  /// Only between characters that are not part of words.
+  /// Whether it counts only where no word goes on beside it.
   var singleWord = false
-  /// Swallows white space on its left, or right.
+  /// Whether white space on its left, or right, belongs to it.
   var stripsLeft = false
   var stripsRight = false
-  /// Looked for in the normalised text, otherwise in the text as typed.
+  /// Whether it is looked for in the normalised text, and not in the text as typed.
   var normalized = false
 
   static let start = AddedToken(content: "<|startoftext|>")
@@ -21,7 +21,7 @@ struct AddedTokenMatcher: Sendable {
     let id: Int
   }
 
-  /// A stretch of plain text, or one added token.
+  /// Plain text, or one added token.
   enum Segment: Equatable {
     case text([UInt32])
     case token(Int)
@@ -43,7 +43,9 @@ struct AddedTokenMatcher: Sendable {
     for key in patterns.keys { patterns[key]?.sort { $0.scalars.count > $1.scalars.count } }
   }
 
-  /// Cuts text at added tokens, leftmost first, the longest where several begin.
+  /// Splits text at added tokens, from the left.
+  ///
+  /// Where several begin, the longest counts.
   func split(_ text: [UInt32]) -> [Segment] {
     if patterns.isEmpty { return text.isEmpty ? [] : [.text(text)] }
     var segments: [Segment] = []

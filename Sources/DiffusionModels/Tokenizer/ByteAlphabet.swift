@@ -1,6 +1,7 @@
 import CVocabulary
 
-/// CLIP writes every byte as one printable character: itself where it has a shape, else one from U+0100 on.
+/// The characters by which CLIP writes bytes: each byte is its own character where that is
+/// printable, and one from U+0100 on otherwise.
 enum ByteAlphabet {
   /// The bytes in the order of the vocabulary's first 256 ids.
   static let order: [UInt8] = printable + (0...255).filter { !printable.contains($0) }
@@ -14,7 +15,9 @@ enum ByteAlphabet {
     return result
   }()
 
-  /// The bytes that a token's text stands for; characters outside the alphabet stand for themselves.
+  /// Returns the bytes of a token's text.
+  ///
+  /// Characters outside the alphabet stand for themselves.
   static func decode(_ token: some StringProtocol) -> [UInt8] {
     token.unicodeScalars.flatMap { scalar -> [UInt8] in
       if let byte = bytes[scalar] { return [byte] }

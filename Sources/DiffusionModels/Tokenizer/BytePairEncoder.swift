@@ -8,7 +8,7 @@ struct BytePairEncoder: Sendable {
   /// The id of a byte inside a word and at its end; nil where the vocabulary lacks it.
   let byteIDs: [Int32?]
   let finalByteIDs: [Int32?]
-  /// What stands for a byte that the vocabulary lacks; such bytes vanish when nil.
+  /// The id for bytes that the vocabulary lacks; nil to leave them out.
   let unknownID: Int32?
   private let merges: [UInt64: Merge]
 
@@ -36,7 +36,7 @@ struct BytePairEncoder: Sendable {
 
   /// Applies the best-ranked merge, leftmost first, until none applies.
   ///
-  /// - Complexity: O(n log n), so that a hostile word of a million letters stays harmless.
+  /// - Complexity: O(n log n), so that a word of a million letters takes no harm.
   private func merge(_ symbols: [Int32]) -> [Int32] {
     var chain = SymbolChain(symbols)
     var queue = MergeQueue()
@@ -48,7 +48,7 @@ struct BytePairEncoder: Sendable {
     }
     for position in symbols.indices { offer(position) }
     while let best = queue.pop() {
-      // The pair may have been merged away since it was queued.
+      // One of the two symbols may have been merged since the pair was queued.
       guard let (left, right) = chain.pair(at: best.position),
         merges[Self.pairKey(left, right)]?.result == best.result
       else { continue }

@@ -1,23 +1,23 @@
-/// One token of a text, for people to look at.
+/// One token of a text, with its spelling.
 public struct TokenPiece: Sendable, Equatable {
   /// The token's id.
   public let id: Int
   /// The token as the vocabulary spells it, such as `photo</w>`.
   public let token: String
-  /// The text it stands for; a token inside a character shows U+FFFD.
+  /// The text of the token; U+FFFD where the token is a part of a character.
   public let text: String
 }
 
-/// CLIP's byte-pair tokenizer, equal to transformers' `CLIPTokenizer`.
+/// CLIP's byte-pair tokenizer, which gives the same ids as transformers' `CLIPTokenizer`.
 ///
-/// Text is cut at added tokens, normalised (NFC, white space, lower case), split into words, single numbers
-/// and symbols, and each piece is merged byte pair by byte pair.
+/// Text is split at added tokens, normalised (NFC, white space, lower case), and split into words,
+/// single digits and symbols. In each piece, pairs of bytes are then merged.
 public struct CLIPTokenizer: Sendable {
   /// The id that starts every sequence.
   public let startID: Int
   /// The id that ends every sequence.
   public let endID: Int
-  /// The id that fills a sequence up: the end token in SD 1.x, `!` in SD 2.x and SDXL's second encoder.
+  /// The id of the padding: the end token in SD 1.x, `!` in SD 2.x and SDXL's second encoder.
   public let padID: Int
   /// The sequence length the model was made for; 77 where the files do not say.
   public let maximumLength: Int
@@ -64,7 +64,7 @@ public struct CLIPTokenizer: Sendable {
 
   /// The tokenizer of OpenAI's CLIP, from the vocabulary inside the engine.
   ///
-  /// - Parameter padToken: What sequences are filled up with: the end token for SD 1.x and SDXL's first
+  /// - Parameter padToken: The token of the padding: the end token for SD 1.x and SDXL's first
   ///   encoder, `!` for SD 2.x and SDXL's second.
   /// - Returns: The tokenizer.
   public static func builtIn(padToken: String = "<|endoftext|>") -> CLIPTokenizer {
@@ -88,7 +88,7 @@ public struct CLIPTokenizer: Sendable {
   /// - Parameters:
   ///   - text: Any text.
   ///   - length: The length to cut or fill to; nil keeps every token and adds no padding.
-  ///   - padID: What to fill with; nil means the tokenizer's own padding.
+  ///   - padID: The id of the padding; nil for the tokenizer's own.
   /// - Returns: Start, tokens, end, then padding.
   /// - Throws: `TokenizerError.lengthTooSmall` below 2.
   public func encode(_ text: String, length: Int?, padID: Int? = nil) throws -> [Int] {

@@ -1,7 +1,9 @@
-/// Text as CLIP's tokenizer sees it: NFC, runs of white space as one space, lower case.
+/// Normalises text for CLIP's tokenizer: NFC, runs of white space as one space, lower case.
 enum TextNormalizer {
-  /// Normalises scalars in the order transformers does; lower-casing comes last and per scalar
-  /// (a final sigma becomes a plain one), so its result need not be NFC again.
+  /// Normalises scalars in the order of transformers.
+  ///
+  /// Lower-casing comes last and changes each scalar by itself: a final sigma becomes a plain one,
+  /// and the result may not be NFC any more.
   static func normalize(_ scalars: [UInt32]) -> [UInt32] {
     lowercase(collapseSpaces(compose(scalars)))
   }
@@ -93,7 +95,8 @@ extension TextNormalizer {
       let markClass = tables.combiningClass(scalar)
       if let index = starter {
         let adjacent = index == result.count - 1
-        // A mark is blocked by an earlier one of its class or a higher one, a starter by any mark.
+        // A mark does not combine across an earlier mark of its class or a higher one, and a
+        // starter does not combine across any mark.
         let blocked = !adjacent && (markClass == 0 || lastClass >= markClass)
         if !blocked, let whole = pairComposition(result[index], scalar) {
           result[index] = whole

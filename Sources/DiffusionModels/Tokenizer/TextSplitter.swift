@@ -1,4 +1,6 @@
-/// Cuts normalised text into the pieces that byte-pair merges never cross.
+/// Splits normalised text into pieces.
+///
+/// Byte pairs are merged inside a piece only.
 ///
 /// The pieces are contractions ('s 't 're 've 'm 'll 'd), runs of letters, single numbers, and runs of
 /// anything else that is not white space.
@@ -46,14 +48,16 @@ enum TextSplitter {
     return end
   }
 
-  /// A start or end marker that only became one by lower-casing is one match of the pattern...
+  /// The end of a start or end marker at a place.
+  ///
+  /// A marker that only lower-casing has made is one match of the pattern.
   private static func literalMarkerEnd(_ text: [UInt32], _ start: Int) -> Int? {
     guard text[start] == 0x3C else { return nil }
     for marker in markers where text[start...].starts(with: marker) { return start + marker.count }
     return nil
   }
 
-  /// ...which the byte-level step then cuts again into brackets and word.
+  /// Splits such a marker into brackets and word, as the byte-level step of transformers does.
   private static func markerPieces(_ marker: ArraySlice<UInt32>) -> [ArraySlice<UInt32>] {
     let word = marker.dropFirst(2).dropLast(2)
     return [marker.prefix(2), word, marker.suffix(2)]

@@ -1,14 +1,16 @@
 import ResgraphFiles
 import ResgraphWeights
 
-/// Everything that a tokenizer's files say.
+/// The content of a tokenizer's files.
 struct TokenizerDescription {
   var vocabulary: Vocabulary
   var start = AddedToken.start
   var end = AddedToken.end
   var unknown = AddedToken.end
   var pad = AddedToken.end
-  /// In the order of being added: of equal content the first gives the id, the last the flags.
+  /// The added tokens in their order.
+  ///
+  /// Of tokens with equal content the first gives the id, and the last the flags.
   var addedTokens: [(token: AddedToken, id: Int?)] = []
   var maximumLength = CLIPTokenizer.standardLength
 
@@ -39,7 +41,8 @@ extension CLIPTokenizer {
   }
 }
 
-/// What can be known of a tokenizer without reading its vocabulary, which takes a third of a second.
+/// The facts about a tokenizer that are known without reading its vocabulary, which takes a third
+/// of a second.
 public struct TokenizerHeader: Sendable, Equatable {
   /// The sequence length that prompts are filled up to.
   public let maximumLength: Int
@@ -84,14 +87,17 @@ private struct TokenizerFolder {
       var specials = result
       for source in [config, map] { try readSpecialTokens(source, into: &specials) }
       result.addedTokens = try legacyAddedTokens(serialized, specials: specials)
-      // Once more, so that the flags of listed tokens replace those of equal special tokens.
+      // These files are read once more, so that the flags of listed tokens replace those of equal
+      // special tokens.
       for source in [config, map] { try readSpecialTokens(source, into: &result) }
     }
     try checkIDs(result)
     return result.withSpecialTokensAdded()
   }
 
-  /// Sequences need room for a start and an end; transformers writes a huge number where there is no limit.
+  /// Reads the length of sequences, which need room for a start and an end.
+  ///
+  /// transformers writes a huge number where there is no limit.
   func maximumLength(_ config: JSONValue) throws -> Int {
     guard let length = config.int("model_max_length"), length < 100_000 else {
       return CLIPTokenizer.standardLength
@@ -116,7 +122,7 @@ private struct TokenizerFolder {
     result.pad = try read("pad_token", result.pad)
   }
 
-  /// Added tokens of the time before `added_tokens_decoder`.
+  /// Reads added tokens from files that are older than `added_tokens_decoder`.
   private func legacyAddedTokens(
     _ serialized: JSONValue?, specials: TokenizerDescription
   ) throws -> [(token: AddedToken, id: Int?)] {
@@ -145,7 +151,9 @@ private struct TokenizerFolder {
 
   // MARK: Vocabulary
 
-  /// No real vocabulary comes near; larger ids would only cost memory.
+  /// The limit of ids.
+  ///
+  /// Real vocabularies are far below it, and larger ids would only take memory.
   static let idLimit = 1 << 24
 
   private func vocabulary(_ serialized: JSONValue?) throws -> Vocabulary {
@@ -216,7 +224,7 @@ private struct TokenizerFolder {
 
   // MARK: Files
 
-  /// Looks at the ends of the files that the vocabulary is in: an object that is begun must be closed.
+  /// Checks the first and last bytes of the vocabulary's files: an object that begins must end.
   func checkVocabulary() throws {
     func check(_ name: String, isObject: Bool) throws -> Bool {
       guard let ends = try ends(name) else { return false }

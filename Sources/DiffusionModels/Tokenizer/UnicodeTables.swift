@@ -1,6 +1,7 @@
 import CVocabulary
 
-/// The character facts CLIP's tokenizer depends on, fixed to the Unicode version transformers uses.
+/// The properties of characters that CLIP's tokenizer needs, in the Unicode version of
+/// transformers.
 struct UnicodeTables: Sendable {
   static let shared = UnicodeTables()
 

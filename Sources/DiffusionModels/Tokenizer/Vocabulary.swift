@@ -8,7 +8,7 @@ struct Vocabulary: Sendable {
   let ids: [String: Int]
   /// The merges, best first.
   let merges: [(left: Int, right: Int, result: Int)]
-  /// What marks the last symbol of a piece.
+  /// The ending that marks the last symbol of a piece.
   let endOfWord: String
 
   static let endOfWordSuffix = "</w>"
@@ -43,7 +43,7 @@ struct Vocabulary: Sendable {
     return Vocabulary(ids: ids, merges: merges)
   }()
 
-  /// The merging machine of this vocabulary.
+  /// Makes the encoder of this vocabulary.
   func encoder(unknownID: Int?) -> BytePairEncoder {
     var table: [UInt64: BytePairEncoder.Merge] = [:]
     table.reserveCapacity(merges.count)

@@ -1,11 +1,11 @@
 import Synchronization
 import TensorRuntime
 
-/// What a UNet's deep levels gave at the last step that ran them: the feature map that enters the
-/// last two residual blocks of the finest level on the way up.
+/// The result of a UNet's deep levels at the last step that computed them: the feature map that
+/// enters the last two residual blocks of the finest level on the way up.
 ///
-/// It changes little from step to step, so a step may take it and compute only what lies around it:
-/// the first residual block on the way down and those two on the way up.
+/// It changes little from step to step. So a step may reuse it, and compute only the first residual
+/// block on the way down and those two on the way up.
 final class DeepFeatures: Sendable {
   private let state = Mutex<Tensor?>(nil)
 
@@ -16,10 +16,10 @@ final class DeepFeatures: Sendable {
   }
 }
 
-/// What a step does with the deep features.
+/// The ways in which a step uses the deep features.
 enum DeepFeatureUse: Sendable {
-  /// Runs the whole model and keeps them.
+  /// The step runs the whole model, and stores them.
   case keep(DeepFeatures)
-  /// Takes them in place of the deep levels.
+  /// The step takes the stored ones instead of running the deep levels.
   case take(DeepFeatures)
 }

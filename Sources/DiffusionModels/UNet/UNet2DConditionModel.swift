@@ -1,13 +1,13 @@
 import ResgraphWeights
 import TensorRuntime
 
-/// The UNet of Stable Diffusion 1, 2 and XL: predicts the noise (or velocity) in latents at a time
-/// step, given a text.
+/// The UNet of Stable Diffusion 1, 2 and XL, which predicts the noise (or velocity) in latents at a
+/// time step, given a text.
 ///
 /// Follows diffusers' `UNet2DConditionModel`; every option of `config.json` is either honoured or
 /// refused. Feature maps stay channels-last inside, so that attention reads them without a copy.
 public final class UNet2DConditionModel: Sendable {
-  /// What the model was built from.
+  /// The configuration of the model.
   public let config: UNetConfig
   private let convIn: Conv2D
   private let timeEmbedding: UNetTimeEmbedding
@@ -31,7 +31,7 @@ public final class UNet2DConditionModel: Sendable {
     convIn = try weights.convolution(
       "conv_in", config.inChannels, first, kernel: config.inputKernel)
     timeEmbedding = try UNetTimeEmbedding(weights, config)
-    // The order down, up, middle is the one in which adapters number the attention layers.
+    // Adapters number the attention layers in the order down, up, middle.
     var contextCount = 0
     var down: [UNetDownBlock] = []
     for level in levels {
@@ -125,7 +125,7 @@ public final class UNet2DConditionModel: Sendable {
     return output.repeated(toBatch: context.batch).contiguous()
   }
 
-  /// The size of the feature maps of the finest level that attends.
+  /// The size of the feature maps of the finest level with attention.
   private func finestAttendingSize(of sample: Tensor) -> (height: Int, width: Int) {
     var size = (height: sample.shape[2], width: sample.shape[3])
     for _ in downBlocks.prefix(while: { $0.attentions.isEmpty }) {
@@ -134,7 +134,7 @@ public final class UNet2DConditionModel: Sendable {
     return size
   }
 
-  /// All levels, from the first convolution's output to what the last one takes.
+  /// Runs all levels, from the output of the first convolution to the input of the last one.
   private func whole(_ x: Tensor, _ step: UNetStep, _ conditions: UNetConditions) -> Tensor {
     var hidden = x
     var skips = [hidden]
@@ -153,7 +153,7 @@ public final class UNet2DConditionModel: Sendable {
     return last(deep, step, skips: &skips, layers: last.shallowLayers)
   }
 
-  /// The layers around the deep features, when they are to be taken; nil when they are not.
+  /// Runs only the layers around the deep features, where these are reused; nil where they are not.
   private func approximated(
     _ x: Tensor, _ step: UNetStep, _ conditions: UNetConditions
   ) -> Tensor? {
@@ -172,7 +172,8 @@ public final class UNet2DConditionModel: Sendable {
     return last(deep, step, skips: &skips, layers: last.shallowLayers)
   }
 
-  /// The middle block, with what adapters add there and to the skip connections.
+  /// Runs the middle block, and adds the tensors of adapters to its output and to the skip
+  /// connections.
   private func bottom(
     _ x: Tensor, _ step: UNetStep, feature: Tensor?, _ conditions: UNetConditions,
     skips: inout [Tensor]
@@ -186,7 +187,8 @@ public final class UNet2DConditionModel: Sendable {
     var hidden = x
     if let midBlock {
       hidden = midBlock(x, step)
-      // A feature beyond the levels belongs here where it fits; else it has no place, as in diffusers.
+      // As in diffusers, a feature beyond the levels is added here if its shape fits, and is
+      // ignored otherwise.
       if let feature, feature.shape.dropFirst() == hidden.shape.dropFirst() {
         hidden = hidden.adding(feature)
       }
@@ -210,6 +212,6 @@ extension UNet2DConditionModel: ModuleNode, CustomStringConvertible {
       + [("conv_norm_out", convNormOut), ("conv_out", convOut)]
   }
 
-  /// The tree of modules with their dimensions.
+  /// The modules and their dimensions, one line each.
   public var description: String { tree }
 }

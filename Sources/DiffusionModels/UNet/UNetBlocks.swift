@@ -1,13 +1,13 @@
 import ResgraphWeights
 import TensorRuntime
 
-/// What every part of a UNet sees in one step.
+/// The inputs of one step that every part of a UNet shares.
 struct UNetStep: Sendable {
-  /// The time step, embedded.
+  /// The embedded time step.
   let time: StepTime
-  /// One per transformer block of the model.
+  /// The contexts, one per transformer block of the model.
   let contexts: [BlockContext]
-  /// The tokens that self-attentions merge; nil for none.
+  /// Which tokens self-attentions merge; nil for none.
   var merging: TokenMerging?
 }
 
@@ -118,7 +118,8 @@ struct UNetUpBlock: Sendable {
   ) throws {
     let level = config.levels[index]
     let below = config.levels[min(index + 1, config.levels.count - 1)].channels
-    // The last skip connection of a level on the way up is the downsampler's output above it.
+    // The last skip connection of a level on the way up is the output of the finer level's
+    // downsampler.
     let above = config.levels[max(index - 1, 0)].channels
     resnets = try (0...level.layers).map { layer in
       let hidden = layer == 0 ? below : level.channels
@@ -195,7 +196,7 @@ struct UNetMidBlock: Sendable {
   /// - Throws: `WeightError` for a tensor that is missing or has another shape.
   init(_ weights: WeightScope, _ config: UNetConfig, contextCount: inout Int) throws {
     var level = config.levels[config.levels.count - 1]
-    // The option of the other levels has no effect on this block.
+    // In diffusers the option of the other levels has no effect on this block.
     level.onlyCrossAttention = false
     var options = config.resnets
     options.outputScale = config.middleScale
@@ -208,7 +209,7 @@ struct UNetMidBlock: Sendable {
       weights, depths: depths, config.transformers(level), contextCount: &contextCount)
   }
 
-  /// [B, C, H, W] to the same shape.
+  /// Applies the block to [B, C, H, W]; the shape stays.
   func callAsFunction(_ x: Tensor, _ step: UNetStep) -> Tensor {
     var hidden = resnets[0](x, time: step.time)
     for (attention, resnet) in zip(attentions, resnets.dropFirst()) {
@@ -226,7 +227,7 @@ extension UNetMidBlock: ModuleNode {
   }
 }
 
-/// `attentions.0`, `attentions.1`, … with one depth each.
+/// Loads `attentions.0`, `attentions.1`, …, each with its depth.
 private func loadTransformers(
   _ weights: WeightScope, depths: [Int], _ options: TransformerOptions, contextCount: inout Int
 ) throws -> [Transformer2DModel] {
@@ -240,7 +241,9 @@ private func loadTransformers(
 }
 
 extension Tensor {
-  /// The sum with an optional tensor, either repeated to the larger batch.
+  /// Adds a tensor, if there is one.
+  ///
+  /// The one with the smaller batch is repeated.
   func adding(_ other: Tensor?) -> Tensor {
     guard let other else { return self }
     let batch = max(shape[0], other.shape[0])

@@ -8,7 +8,7 @@ extension UNetConfig {
   /// - Throws: `ModelError` naming an option whose value is impossible or not implemented.
   public init(json: JSONValue) throws { try self.init(json: json, model: "UNet2DConditionModel") }
 
-  /// Reads the options of a model that is, or is a part of, a UNet.
+  /// Reads the options of a UNet, or of a model that is a part of one.
   init(json: JSONValue, model: String) throws {
     let reader = try ConfigReader(json, model: model)
     try reader.refuseUnsupported()
@@ -65,7 +65,7 @@ extension ConfigReader {
     try require("timestep_post_act", oneOf: [])
     try require("attention_type", oneOf: ["default"])
     try require("cross_attention_norm", oneOf: [])
-    // diffusers refuses it as well: its own field for it is `attention_head_dim`.
+    // diffusers refuses this option as well; `attention_head_dim` stands for it.
     try require("num_attention_heads", oneOf: [])
     if let groups = json["norm_num_groups"], groups.isNull {
       throw unsupported("norm_num_groups", "null", supported: "a number")
@@ -84,7 +84,8 @@ extension ConfigReader {
         default: [false, true, true, true]
       ).reversed() as [Bool]
     let layers = try perLevel("layers_per_block", levels: count, default: 2)
-    // A misnomer kept by diffusers for the sake of released checkpoints: the number of heads.
+    // In spite of its name this is the number of heads. diffusers keeps the name for released
+    // checkpoints.
     let heads = try perLevel("attention_head_dim", levels: count, default: 8)
     let context = try perLevel("cross_attention_dim", levels: count, default: 1280)
     let onlyCross = try onlyCrossAttention(levels: count)
@@ -164,7 +165,7 @@ extension ConfigReader {
   }
 
   fileprivate func middle() throws -> UNetMiddle {
-    // Here, and only here, null is a choice of its own.
+    // For this option null is a choice, and does not mean the default.
     if let value = json["mid_block_type"], value.isNull { return .none }
     let name = try string("mid_block_type") ?? "UNetMidBlock2DCrossAttn"
     switch name {

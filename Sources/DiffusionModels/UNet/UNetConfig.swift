@@ -10,7 +10,7 @@ public struct UNetLevel: Sendable, Equatable {
   public var heads: Int
   /// Width of the text tokens that the level attends to.
   public var contextWidth: Int
-  /// Whether the first attention of each block looks at the text too.
+  /// Whether the first attention of each block reads the text too.
   public var onlyCrossAttention = false
   /// Transformer blocks behind each residual block on the way down; empty without attention.
   public var downDepths: [Int]
@@ -24,7 +24,7 @@ public enum UNetMiddle: Sendable, Equatable {
   case crossAttention(depth: Int)
   /// `UNetMidBlock2D`: one residual block.
   case plain
-  /// Nothing.
+  /// The UNet has no middle block.
   case none
 }
 
@@ -36,13 +36,14 @@ public struct TextTimeConfig: Sendable, Equatable {
   public var inputWidth: Int
 }
 
-/// Everything about a `UNet2DConditionModel` that its `config.json` decides.
+/// The configuration of a `UNet2DConditionModel`, from its `config.json`.
 public struct UNetConfig: Sendable, Equatable {
   /// Channels of the sample: 4 latents, 9 for inpainting models.
   public var inChannels = 4
   /// Channels of the prediction.
   public var outChannels = 4
-  /// The latent size trained for, height and width; nil when not told.
+  /// The latent size that the model was trained for, height and width; nil when the file gives
+  /// none.
   public var sampleSize: [Int]?
   /// Resolutions, finest first.
   public var levels: [UNetLevel]
@@ -56,7 +57,7 @@ public struct UNetConfig: Sendable, Equatable {
   public var activation: Activation = .silu
   /// Whether the transformers' outer projections are linear layers instead of 1x1 convolutions.
   public var linearProjection = false
-  /// Cosines before sines in the time embedding.
+  /// Whether cosines come before sines in the time embedding.
   public var cosineFirst = true
   /// The time embedding's frequency shift.
   public var frequencyShift: Float = 0
@@ -66,11 +67,11 @@ public struct UNetConfig: Sendable, Equatable {
   public var timestepCondWidth: Int?
   /// SDXL's added conditioning; nil for all others.
   public var textTime: TextTimeConfig?
-  /// Whether samples are in 0...1 and moved to -1...1 first.
+  /// Whether samples are in 0...1, and are moved to -1...1 first.
   public var centersSample = false
   /// Padding of the downsamplers; 0 pads right and bottom only.
   public var downsamplePadding = 1
-  /// The residual sums of the bottom are divided by it.
+  /// The number by which the residual sums of the middle block are divided.
   public var middleScale: Float = 1
   /// Kernel of the first convolution.
   public var inputKernel = 3
@@ -85,20 +86,21 @@ extension UNetConfig {
   /// Width of the time embedding.
   var timeChannels: Int { timeEmbeddingWidth ?? 4 * levels[0].channels }
 
-  /// Pixels of the smallest maps that the fastest convolutions are used for.
+  /// The smallest maps, in pixels, for which the fastest convolutions are used.
   ///
-  /// The finest level of a picture of 512x512 has such maps, and is a sixth faster with them. Stable
-  /// Diffusion 1.5 is then off by 1.3e-5 of its largest value, and by 4e-6 without.
+  /// The finest level of a picture of 512x512 has maps of this size, and is a sixth faster with
+  /// them. The largest error of Stable Diffusion 1.5 is then 1.3e-5 of its largest value, instead
+  /// of 4e-6.
   static let largeTileMap = 64 * 64
 
-  /// What the residual blocks have in common.
+  /// The options that the residual blocks share.
   var resnets: ResnetOptions {
     ResnetOptions(
       timeChannels: timeChannels, groups: groups, eps: normEps, activation: activation,
       largeTileMap: Self.largeTileMap)
   }
 
-  /// What the transformers of a level have in common.
+  /// The options that the transformers of a level share.
   func transformers(_ level: UNetLevel) -> TransformerOptions {
     TransformerOptions(
       channels: level.channels, heads: level.heads, contextWidth: level.contextWidth,

@@ -1,7 +1,7 @@
 import ResgraphWeights
 import TensorRuntime
 
-/// The embedding of the time step and of what is added to it.
+/// The embedding of the time step, and the embedding that SDXL adds to it.
 struct UNetTimeEmbedding: Sendable {
   private let sinusoids: Timesteps
   private let embedding: TimestepEmbedding
@@ -43,10 +43,10 @@ struct UNetTimeEmbedding: Sendable {
         [pooled.repeated(toBatch: batch), times.repeated(toBatch: batch)], axis: 1))
   }
 
-  /// The embedding behind the activation, which is how every residual block uses it.
+  /// Embeds time steps, and applies the activation with which every residual block begins.
   ///
   /// - Parameters:
-  ///   - timesteps: One for all samples, or one per sample.
+  ///   - timesteps: One time step for all samples, or one per sample.
   ///   - condition: The guidance embedding of latent-consistency models.
   ///   - added: The added embedding of SDXL.
   /// - Returns: [1 or B, timeChannels].

@@ -4,9 +4,9 @@ import TensorRuntime
 
 /// An autoencoder between pictures and latents, of either architecture.
 public enum Autoencoder: Sendable {
-  /// Stable Diffusion's own.
+  /// The architecture of Stable Diffusion.
   case kl(AutoencoderKL)
-  /// The small one for previews.
+  /// The small architecture, for previews.
   case tiny(AutoencoderTiny)
 
   /// Builds the model that the configuration names.
@@ -23,7 +23,7 @@ public enum Autoencoder: Sendable {
     }
   }
 
-  /// What the model was built from.
+  /// The configuration of the model.
   public var config: AutoencoderConfig {
     switch self {
     case .kl(let model): .kl(model.config)
@@ -34,8 +34,8 @@ public enum Autoencoder: Sendable {
   /// Encodes pictures to their latents.
   ///
   /// - Parameter image: [B, 3, H, W] in -1...1.
-  /// - Returns: The most likely latents, not scaled, and the logarithm of their variance; nil where
-  ///   the architecture knows no other latents than these.
+  /// - Returns: The mean of the latents, not scaled, and the logarithm of their variance, which is
+  ///   nil for the architecture that has no variance.
   public func encode(_ image: Tensor) -> (mean: Tensor, logvar: Tensor?) {
     switch self {
     case .kl(let model):
@@ -49,7 +49,8 @@ public enum Autoencoder: Sendable {
   ///
   /// - Parameters:
   ///   - latent: [B, latentChannels, h, w], not scaled.
-  ///   - tiling: Tiles, which the small architecture does not need and ignores; nil for the whole.
+  ///   - tiling: The tiles to decode in; nil to decode the whole at once, as the small architecture
+  ///     always does.
   /// - Returns: [B, 3, H, W], about -1...1.
   public func decode(_ latent: Tensor, tiling: VAETiling? = nil) -> Tensor {
     switch self {
@@ -59,7 +60,7 @@ public enum Autoencoder: Sendable {
     }
   }
 
-  /// The autoencoder's latents as the UNet sees them.
+  /// Scales latents of the autoencoder to the UNet's.
   ///
   /// - Parameter latent: [B, latentChannels, h, w].
   /// - Returns: The same shape.
@@ -70,7 +71,7 @@ public enum Autoencoder: Sendable {
     }
   }
 
-  /// The UNet's latents as the autoencoder decodes them.
+  /// Scales latents of the UNet to the autoencoder's.
   ///
   /// - Parameter latent: [B, latentChannels, h, w].
   /// - Returns: The same shape.
@@ -84,9 +85,9 @@ public enum Autoencoder: Sendable {
 
 /// The configuration of an autoencoder of either architecture.
 public enum AutoencoderConfig: Sendable, Equatable {
-  /// Of `AutoencoderKL`.
+  /// The configuration of an `AutoencoderKL`.
   case kl(VAEConfig)
-  /// Of `AutoencoderTiny`.
+  /// The configuration of an `AutoencoderTiny`.
   case tiny(TinyVAEConfig)
 
   /// Reads a `config.json`.
@@ -125,7 +126,7 @@ public enum AutoencoderConfig: Sendable, Equatable {
     }
   }
 
-  /// How many times a picture's side is a latent's.
+  /// The ratio of a picture's side to its latent's.
   public var downscale: Int {
     switch self {
     case .kl(let config): config.downscale

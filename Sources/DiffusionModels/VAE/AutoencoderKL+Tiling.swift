@@ -1,6 +1,6 @@
 import TensorRuntime
 
-/// How a large latent is cut for decoding: overlapping squares, blended where they overlap.
+/// The tiles in which a large latent is decoded: squares that are blended where they overlap.
 public struct VAETiling: Sendable, Equatable {
   /// Side of a decoded tile in pixels.
   public var tilePixels: Int
@@ -9,7 +9,7 @@ public struct VAETiling: Sendable, Equatable {
   /// Share of a tile that overlaps with the next.
   public var overlap: Double
 
-  /// Tiles of a given size, with diffusers' overlap of a quarter.
+  /// Makes tiles of a given size, with diffusers' overlap of a quarter.
   ///
   /// - Parameters:
   ///   - tilePixels: Side of a decoded tile.
@@ -19,7 +19,7 @@ public struct VAETiling: Sendable, Equatable {
       tilePixels: tilePixels, tileLatents: max(2, tilePixels / config.downscale), overlap: 0.25)
   }
 
-  /// Tiles of given sizes.
+  /// Makes tiles from their sizes.
   ///
   /// - Parameters:
   ///   - tilePixels: Side of a decoded tile.
@@ -42,9 +42,10 @@ public struct VAETiling: Sendable, Equatable {
 extension AutoencoderKL {
   /// Decodes in tiles of the size that the model was trained with, where the latent is larger.
   ///
-  /// Equal to diffusers' tiled decoding: tiles overlap by a quarter and are blended linearly, first
-  /// with the tile above, then with the one to the left. The result differs from `decode(_:)` near
-  /// the seams, since every tile is normalised by itself; it needs memory for one tile only.
+  /// The result equals diffusers' tiled decoding: tiles overlap by a quarter and are blended
+  /// linearly, first with the tile above, then with the one to the left. It differs from
+  /// `decode(_:)`, because every tile is normalised by itself. Decoding needs memory for one tile
+  /// only.
   ///
   /// - Parameters:
   ///   - latent: [B, latentChannels, h, w], not scaled.
@@ -54,7 +55,7 @@ extension AutoencoderKL {
     let tiling = tiling ?? VAETiling(tilePixels: config.sampleSize, config: config)
     let (height, width) = (latent.shape[2], latent.shape[3])
     if height <= tiling.tileLatents, width <= tiling.tileLatents { return decode(latent) }
-    // Only the row above is needed for blending.
+    // Blending needs only the row of tiles above.
     var above: [TilePicture] = []
     var rows: [Tensor] = []
     for top in stride(from: 0, to: height, by: tiling.stride) {
@@ -74,7 +75,7 @@ extension AutoencoderKL {
   }
 }
 
-/// A decoded tile while its borders are blended with its neighbours'.
+/// A decoded tile, whose borders are blended with its neighbours'.
 private struct TilePicture {
   private let shape: [Int]
   private var values: [Float]
@@ -118,7 +119,7 @@ private struct TilePicture {
     }
   }
 
-  /// The top left square of at most that side.
+  /// The square at the top left, of at most that side.
   func cropped(to side: Int) -> Tensor {
     Tensor(values, shape: shape).slice(axis: 2, 0..<min(side, height))
       .slice(axis: 3, 0..<min(side, width))

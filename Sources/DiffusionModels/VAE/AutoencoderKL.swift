@@ -5,9 +5,9 @@ import TensorRuntime
 /// The autoencoder between pictures and latents.
 ///
 /// Follows diffusers' `AutoencoderKL`. `encode` and `decode` work on the autoencoder's own latents;
-/// `scaled(_:)` and `unscaled(_:)` go to and from those that the UNet sees.
+/// `scaled(_:)` and `unscaled(_:)` convert to and from the UNet's.
 public final class AutoencoderKL: Sendable {
-  /// What the model was built from.
+  /// The configuration of the model.
   public let config: VAEConfig
   private let encoder: VAEEncoder
   private let decoder: VAEDecoder
@@ -37,8 +37,8 @@ public final class AutoencoderKL: Sendable {
 
   /// Encodes pictures to the distribution of their latents.
   ///
-  /// - Parameter image: [B, 3, H, W] in -1...1; sides that are no multiples of `config.downscale`
-  ///   lose their last pixels' own latent.
+  /// - Parameter image: [B, 3, H, W] in -1...1. Where a side is no multiple of `config.downscale`,
+  ///   no latent stands for the last pixels.
   /// - Returns: Mean and logarithm of the variance, both [B, latentChannels, h, w]; the latter
   ///   within -30...20.
   public func encode(_ image: Tensor) -> (mean: Tensor, logvar: Tensor) {
@@ -57,12 +57,12 @@ public final class AutoencoderKL: Sendable {
     return decoder(postQuantConv?(latent) ?? latent).contiguous()
   }
 
-  /// Draws latents from what `encode` gave.
+  /// Draws latents from the distribution that `encode` returns.
   ///
   /// - Parameters:
-  ///   - mean: The most likely latents.
+  ///   - mean: The mean of the latents.
   ///   - logvar: The logarithm of their variance.
-  ///   - generator: Where the random numbers come from.
+  ///   - generator: The generator of the random numbers.
   /// - Returns: Latents of the same shape, not scaled.
   public static func draw(
     mean: Tensor, logvar: Tensor, generator: inout TorchGenerator
@@ -76,7 +76,7 @@ public final class AutoencoderKL: Sendable {
     return quantConv?(moments) ?? moments
   }
 
-  /// The autoencoder's latents as the UNet sees them.
+  /// Scales latents of the autoencoder to the UNet's.
   ///
   /// - Parameter latent: [B, latentChannels, h, w].
   /// - Returns: The same shape.
@@ -88,7 +88,7 @@ public final class AutoencoderKL: Sendable {
     return (latent - (config.shiftFactor ?? 0)) * config.scalingFactor
   }
 
-  /// The UNet's latents as the autoencoder decodes them.
+  /// Scales latents of the UNet to the autoencoder's.
   ///
   /// - Parameter latent: [B, latentChannels, h, w].
   /// - Returns: The same shape.
@@ -106,14 +106,14 @@ public final class AutoencoderKL: Sendable {
     return (mean, std)
   }
 
-  /// One value per channel, for every sample of a batch.
+  /// Repeats one value per channel for every sample of a batch.
   private func rows(_ values: [Float], _ latent: Tensor) -> Tensor {
     Tensor(values, shape: [1, values.count]).repeated(toBatch: latent.shape[0])
   }
 }
 
 extension Tensor {
-  /// A contiguous [B, C, H, W] with every channel multiplied by its own factor.
+  /// Multiplies every channel of a contiguous [B, C, H, W] by its own factor.
   fileprivate func scaled(byChannel factors: [Float]) -> Tensor {
     let plane = shape[2] * shape[3]
     let values = floats()
@@ -131,6 +131,6 @@ extension AutoencoderKL: ModuleNode, CustomStringConvertible {
     return list
   }
 
-  /// The tree of modules with their dimensions.
+  /// The modules and their dimensions, one line each.
   public var description: String { tree }
 }

@@ -3,7 +3,7 @@ import ResgraphFiles
 import ResgraphWeights
 import TensorRuntime
 
-/// Everything about an `AutoencoderTiny` that its `config.json` decides.
+/// The configuration of an `AutoencoderTiny`, from its `config.json`.
 public struct TinyVAEConfig: Sendable, Equatable {
   /// Channels of the picture that is encoded.
   public var inChannels: Int
@@ -17,12 +17,12 @@ public struct TinyVAEConfig: Sendable, Equatable {
   public var decoder: [(channels: Int, blocks: Int)]
   /// The activation inside the blocks.
   public var activation: Activation
-  /// How much every level of the decoder but the last enlarges.
+  /// The factor by which every level of the decoder but the last enlarges.
   public var enlargement: Int
-  /// Latents are multiplied by it for the UNet.
+  /// The factor from the autoencoder's latents to the UNet's.
   public var scalingFactor: Float
 
-  /// How many times a picture's side is a latent's.
+  /// The ratio of a picture's side to its latent's.
   public var downscale: Int { 1 << (encoder.count - 1) }
 
   /// Reads a `config.json` of diffusers' `AutoencoderTiny`.
@@ -53,7 +53,7 @@ public struct TinyVAEConfig: Sendable, Equatable {
     }
   }
 
-  /// Equal when every option is.
+  /// Compares all options.
   public static func == (left: TinyVAEConfig, right: TinyVAEConfig) -> Bool {
     left.inChannels == right.inChannels && left.outChannels == right.outChannels
       && left.latentChannels == right.latentChannels && left.activation == right.activation
@@ -72,7 +72,7 @@ extension ConfigReader {
     guard channels.count == blocks.count else {
       throw invalid(blockOption, "has \(blocks.count) entries for \(channels.count) levels")
     }
-    // The encoder and decoder of diffusers keep one width throughout as well.
+    // The encoder and decoder of diffusers have one width throughout as well.
     guard Set(channels).count == 1 else {
       throw unsupported(channelOption, "\(channels)", supported: "equal widths")
     }
@@ -81,10 +81,12 @@ extension ConfigReader {
   }
 }
 
-/// A small autoencoder (TAESD) whose decoder is tens of times faster than `AutoencoderKL`'s, for
-/// previews; its pictures are approximations of the full decoder's.
+/// A small autoencoder (TAESD) for previews, whose decoder is tens of times faster than
+/// `AutoencoderKL`'s.
+///
+/// Its pictures are approximations of the full decoder's.
 public final class AutoencoderTiny: Sendable {
-  /// What the model was built from.
+  /// The configuration of the model.
   public let config: TinyVAEConfig
   private let encoder: [TinyLayer]
   private let decoder: [TinyLayer]
@@ -109,15 +111,15 @@ public final class AutoencoderTiny: Sendable {
 
   /// Decodes latents [B, latentChannels, h, w] to pictures [B, 3, H, W], about -1...1.
   public func decode(_ latent: Tensor) -> Tensor {
-    // Bends outliers into -3...3.
+    // The hyperbolic tangent brings outliers into -3...3.
     let bent = Tensor(latent.floats().map { Foundation.tanh($0 / 3) * 3 }, shape: latent.shape)
     return (decoder.reduce(bent.channelsLast()) { $1($0) }.contiguous() * 2) - 1
   }
 
-  /// The autoencoder's latents as the UNet sees them.
+  /// Scales latents of the autoencoder to the UNet's.
   public func scaled(_ latent: Tensor) -> Tensor { latent * config.scalingFactor }
 
-  /// The UNet's latents as the autoencoder decodes them.
+  /// Scales latents of the UNet to the autoencoder's.
   public func unscaled(_ latent: Tensor) -> Tensor { latent / config.scalingFactor }
 
   private static func encoder(_ weights: WeightScope, _ config: TinyVAEConfig) throws -> [TinyLayer]
@@ -145,7 +147,7 @@ public final class AutoencoderTiny: Sendable {
   {
     let first = try weights.convolution("0", config.latentChannels, config.decoder[0].channels)
     var layers: [TinyLayer] = [.convolution(first, config.activation, enlargement: 1)]
-    // The file numbers activations and enlargements too.
+    // In the file, activations and enlargements have numbers too.
     var index = 2
     for (level, (width, blocks)) in config.decoder.enumerated() {
       for _ in 0..<blocks {
@@ -181,7 +183,7 @@ private enum TinyLayer: Sendable {
   }
 }
 
-/// Three convolutions beside a residual, and a rectifier behind the sum.
+/// Three convolutions with a residual connection around them, and a rectifier after the sum.
 private struct TinyBlock: Sendable {
   private let first: Conv2D
   private let second: Conv2D

@@ -1,8 +1,8 @@
 import ResgraphWeights
 import TensorRuntime
 
-/// Attention over the pixels of a feature map in one head, behind a group normalisation and beside
-/// a residual.
+/// Attention over the pixels of a feature map in one head, with a group normalisation before it and
+/// a residual connection around it.
 struct VAEAttention: Sendable {
   private let groupNorm: GroupNorm
   private let attention: Attention
@@ -13,7 +13,7 @@ struct VAEAttention: Sendable {
       weights, width: channels, contextWidth: channels, heads: 1, bias: true)
   }
 
-  /// [B, C, H, W] to the same shape.
+  /// Applies the block to [B, C, H, W]; the shape stays.
   func callAsFunction(_ x: Tensor) -> Tensor {
     attention(groupNorm(x).tokens(), residual: x.tokens())
       .featureMap(height: x.shape[2], width: x.shape[3])
@@ -40,7 +40,7 @@ struct VAEMidBlock: Sendable {
       ? try VAEAttention(weights["attentions"][0], channels: channels, groups: config.groups) : nil
   }
 
-  /// [B, C, H, W] to the same shape.
+  /// Applies the block to [B, C, H, W]; the shape stays.
   func callAsFunction(_ x: Tensor) -> Tensor {
     let hidden = resnets[0](x, time: nil)
     return resnets[1](attention?(hidden) ?? hidden, time: nil)
@@ -56,7 +56,7 @@ extension VAEMidBlock: ModuleNode {
 
 /// Residual blocks and a change of size (`DownEncoderBlock2D`, `UpDecoderBlock2D`).
 struct VAELevel: Sendable {
-  /// Which way the pictures change.
+  /// Whether pictures become smaller or larger.
   enum Direction: Sendable {
     case down
     case up
@@ -70,10 +70,10 @@ struct VAELevel: Sendable {
   ///
   /// - Parameters:
   ///   - weights: The scope of the block.
-  ///   - channels: Before the level, and in it.
+  ///   - channels: The channels before the level, and in it.
   ///   - layers: Residual blocks.
-  ///   - options: What they have in common.
-  ///   - resampling: The change of size behind them; nil for none.
+  ///   - options: The options that the blocks share.
+  ///   - resampling: The change of size after the blocks; nil for none.
   /// - Throws: `WeightError` for a tensor that is missing or has another shape.
   init(
     _ weights: WeightScope, channels: (from: Int, to: Int), layers: Int, _ options: ResnetOptions,
@@ -129,7 +129,7 @@ struct VAEEncoder: Sendable {
     convOut = try weights.convolution("conv_out", channels[last], 2 * config.latentChannels)
   }
 
-  /// [B, 3, H, W] to [B, 2 * latentChannels, h, w].
+  /// Encodes [B, 3, H, W] to [B, 2 * latentChannels, h, w].
   func callAsFunction(_ x: Tensor) -> Tensor {
     let hidden = mid(levels.reduce(convIn(x)) { $1($0) })
     return convOut(convNormOut(hidden, activation: .silu))
@@ -167,7 +167,7 @@ struct VAEDecoder: Sendable {
     convOut = try weights.convolution("conv_out", channels[last], config.outChannels)
   }
 
-  /// [B, latentChannels, h, w] to [B, 3, H, W].
+  /// Decodes [B, latentChannels, h, w] to [B, 3, H, W].
   func callAsFunction(_ x: Tensor) -> Tensor {
     let hidden = levels.reduce(mid(convIn(x))) { $1($0) }
     return convOut(convNormOut(hidden, activation: .silu))

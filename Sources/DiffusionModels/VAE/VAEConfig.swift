@@ -2,7 +2,7 @@ import ResgraphFiles
 import ResgraphWeights
 import TensorRuntime
 
-/// Everything about an `AutoencoderKL` that its `config.json` decides.
+/// The configuration of an `AutoencoderKL`, from its `config.json`.
 public struct VAEConfig: Sendable, Equatable {
   /// Channels of the picture that is encoded.
   public var inChannels = 3
@@ -18,29 +18,29 @@ public struct VAEConfig: Sendable, Equatable {
   public var groups = 32
   /// The activation of the residual blocks.
   public var activation: Activation = .silu
-  /// The picture side trained for, which is also the side of a tile.
+  /// The side of the pictures that the model was trained with, which is also the side of a tile.
   public var sampleSize = 32
-  /// Latents are multiplied by it for the UNet.
+  /// The factor from the autoencoder's latents to the UNet's.
   public var scalingFactor: Float = 0.18215
-  /// Subtracted from latents before they are scaled.
+  /// The number that is subtracted from latents before they are scaled.
   public var shiftFactor: Float?
   /// Mean per latent channel, for models with per-channel statistics.
   public var latentsMean: [Float]?
   /// Standard deviation per latent channel, for models with per-channel statistics.
   public var latentsStd: [Float]?
-  /// Whether there is a 1x1 convolution behind the encoder.
+  /// Whether there is a 1x1 convolution after the encoder.
   public var usesQuantConv = true
   /// Whether there is a 1x1 convolution before the decoder.
   public var usesPostQuantConv = true
-  /// Whether the middle blocks attend.
+  /// Whether the middle blocks have attention.
   public var middleAttends = true
 }
 
 extension VAEConfig {
-  /// How many times a picture's side is a latent's.
+  /// The ratio of a picture's side to its latent's.
   public var downscale: Int { 1 << (blockOutChannels.count - 1) }
 
-  /// What the residual blocks have in common.
+  /// The options that the residual blocks share.
   var resnets: ResnetOptions {
     ResnetOptions(timeChannels: nil, groups: groups, eps: 1e-6, activation: activation)
   }
@@ -89,7 +89,7 @@ extension ConfigReader {
     }
   }
 
-  /// A number, or the first of a list of them.
+  /// Reads a number, or the first of a list of numbers.
   fileprivate func firstDimension(_ option: String, default fallback: Int) throws -> Int {
     guard let value = value(option) else { return fallback }
     return try dimension(value.arrayValue?.first ?? value, option)

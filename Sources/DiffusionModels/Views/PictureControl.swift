@@ -1,8 +1,8 @@
 import TensorRuntime
 
-/// A control that can be made for parts of its picture, for runs that look at a latent in parts.
+/// A control that can be made for a part of its picture, for runs that denoise a latent in parts.
 public struct PictureControl: Sendable {
-  /// [1 or B, 3, H, W].
+  /// The control picture, [1 or B, 3, H, W].
   public let picture: Tensor
   /// Makes the control for a part of the picture, of any size.
   public let make: @Sendable (Tensor) throws -> any DenoiseControl

@@ -5,7 +5,8 @@ struct LatentView: Sendable, Hashable {
   let rows: Range<Int>
   let columns: Range<Int>
 
-  /// That part of a feature map, whose pixels are `scale` to a latent's.
+  /// Returns this part of a feature map that has `scale` pixels for each pixel of the latent, along
+  /// both sides.
   func crop(_ x: Tensor, scale: Int = 1) -> Tensor {
     func scaled(_ range: Range<Int>) -> Range<Int> {
       range.lowerBound * scale..<range.upperBound * scale
@@ -13,7 +14,9 @@ struct LatentView: Sendable, Hashable {
     return x.slice(axis: 2, scaled(rows)).slice(axis: 3, scaled(columns))
   }
 
-  /// The view enlarged by a margin on each side; what the border cuts off on one side is added on the other.
+  /// Enlarges the view by a margin on each side.
+  ///
+  /// Where the border leaves no room on one side, the other side gets more.
   func widened(by margin: Int, height: Int, width: Int) -> LatentView {
     LatentView(
       rows: Self.widened(rows, by: margin, within: height),
@@ -31,7 +34,8 @@ struct LatentView: Sendable, Hashable {
 
 /// Windows of one size that together cover a latent, row by row.
 ///
-/// They start at multiples of the stride; the last of a row or column is moved back to end at the border.
+/// They start at multiples of the stride. The last window of a row or column is moved back, so that
+/// it ends at the border.
 struct ViewGrid: Sendable {
   let views: [LatentView]
 

@@ -1,6 +1,8 @@
-/// Everything that decides a node's result, in parts: what its key hashes.
+/// Everything on which a node's result depends, in parts.
 ///
-/// Not among them: the node's name, the order of nodes and ports, paths, thread counts.
+/// The cache key is their hash.
+///
+/// The node's name, the order of nodes and ports, paths and thread counts do not belong to it.
 struct KeyRecord: Sendable, Hashable {
   /// One value of a port.
   indirect enum Part: Sendable, Hashable {
@@ -24,7 +26,7 @@ struct KeyRecord: Sendable, Hashable {
 
   /// The key of these parts.
   ///
-  /// A change of this encoding must change the domain's number.
+  /// Whoever changes this encoding must change the number in the domain.
   var key: CacheKey {
     var encoder = CanonicalEncoder(domain: "resgraph-node-1")
     encoder.add(type)
@@ -59,7 +61,8 @@ struct KeyRecord: Sendable, Hashable {
     }
   }
 
-  /// Why a node with these parts has no result yet, compared with the last one of the same name.
+  /// The reason why a node with these parts has no result, found by comparing it with the last node
+  /// of the same name.
   func reason(since last: KeyRecord?) -> RunReason {
     guard let last, last.type == type else { return .notCached }
     if last.version != version { return .versionChanged }

@@ -36,7 +36,7 @@ public protocol ResultCache: Sendable {
   func store(_ outputs: [String: any PortValue], for key: CacheKey, seconds: Double)
 }
 
-/// Keeps results in memory, the least recently used going first.
+/// Keeps results in memory, and drops the least recently used ones when they are too many.
 public final class MemoryCache: ResultCache {
   private struct Entry {
     var outputs: [String: any PortValue]
@@ -54,7 +54,8 @@ public final class MemoryCache: ResultCache {
   public let byteLimit: Int
   private let state = Mutex(State())
 
-  /// Each entry counts this many bytes beside its values, so that scalars do not pile up.
+  /// The bytes that an entry counts beside its values, so that scalars do not accumulate without
+  /// limit.
   static let entryOverhead = 512
 
   /// Makes an empty cache.
@@ -84,7 +85,7 @@ public final class MemoryCache: ResultCache {
   /// - Parameters:
   ///   - outputs: The outputs by port.
   ///   - key: The node's key.
-  ///   - seconds: Not used.
+  ///   - seconds: How long it took to compute them; all results count alike here.
   public func store(_ outputs: [String: any PortValue], for key: CacheKey, seconds: Double) {
     let bytes = outputs.values.reduce(Self.entryOverhead) { sum, value in
       let (total, overflow) = sum.addingReportingOverflow(max(0, value.byteCount))

@@ -1,6 +1,7 @@
 import Synchronization
 
-/// Remembers what the nodes of a graph were like in its last run, to say why one runs again.
+/// Remembers the parts of each node in the last run of a graph, so that a plan can say why a node
+/// runs again.
 public final class RunHistory: Sendable {
   private let records = Mutex<[String: KeyRecord]>([:])
 

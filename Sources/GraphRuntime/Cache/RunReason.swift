@@ -1,4 +1,4 @@
-/// Why a node is to run.
+/// The reason why a node runs.
 public enum RunReason: Sendable, Hashable, CustomStringConvertible {
   /// No cache has its result.
   case notCached

@@ -1,4 +1,4 @@
-/// Something wrong with a graph or its parameters, at a place.
+/// A fault of a graph or its parameters, with its place.
 public struct Diagnostic: Sendable, Hashable, Codable {
   /// Whether the graph can run nevertheless.
   public enum Severity: String, Sendable, Codable {
@@ -8,7 +8,9 @@ public struct Diagnostic: Sendable, Hashable, Codable {
     case warning
   }
 
-  /// Which rule is broken; stable, for tools.
+  /// The rule that is broken.
+  ///
+  /// The codes are stable, for tools.
   public enum Code: String, Sendable, Codable, CaseIterable {
     /// The text is not YAML (or JSON).
     case syntax
@@ -34,7 +36,7 @@ public struct Diagnostic: Sendable, Hashable, Codable {
     case unknownType = "unknown-type"
     /// A node, port or parameter that a reference names and that does not exist.
     case unknownReference = "unknown-reference"
-    /// A reference that is not written as one.
+    /// A value that begins as a reference does, but is not one.
     case badReference = "bad-reference"
     /// An input or parameter that must be given is not.
     case missingInput = "missing-input"
@@ -64,7 +66,7 @@ public struct Diagnostic: Sendable, Hashable, Codable {
   public var node: String?
   /// The port it is about.
   public var port: String?
-  /// What would have been right.
+  /// The value that would have been right.
   public var expected: String?
   /// What was found.
   public var got: String?
@@ -73,7 +75,7 @@ public struct Diagnostic: Sendable, Hashable, Codable {
   /// The exit code that the error alone would give.
   public var status: ExitStatus
 
-  /// Describes something wrong.
+  /// Makes a diagnostic.
   ///
   /// - Parameters:
   ///   - code: Which rule is broken.
@@ -94,7 +96,7 @@ public struct Diagnostic: Sendable, Hashable, Codable {
     status = details.status ?? (code == .missingFile ? .missingFile : .invalid)
   }
 
-  /// Names and values come from the file and may be of any length.
+  /// Shortens a text, because names and values come from the file and may have any length.
   private static func shortened(_ text: String) -> String {
     text.utf8.count <= 1000 ? text : String(text.prefix(500)) + "..."
   }
@@ -112,7 +114,7 @@ public struct Diagnostic: Sendable, Hashable, Codable {
     /// Collects the optional parts.
     ///
     /// - Parameters:
-    ///   - expected: What would have been right.
+    ///   - expected: The value that would have been right.
     ///   - got: What was found.
     ///   - hint: Advice.
     ///   - node: The node it is about.
@@ -155,7 +157,7 @@ public struct Diagnostics: ExitStatusError {
       (a.1, a.0.range.start.line, a.0.range.start.column, a.2)
         < (b.1, b.0.range.start.line, b.0.range.start.column, b.2)
     }.map(\.0)
-    // One value may be wrong for several nodes, by way of `defaults` or an alias; say it once.
+    // A value may be wrong for several nodes, through `defaults` or an alias. It is reported once.
     var seen: Set<[String]> = []
     all = sorted.filter { one in
       let place = "\(one.range.file):\(one.range.start.line):\(one.range.start.column)"
@@ -212,7 +214,7 @@ private struct Excerpt {
   static let width = 100
 
   init(line full: Substring, range: SourceRange) {
-    // A line may be as long as the file, so only what is shown is copied.
+    // A line may be as long as the file, so only the visible part is copied.
     let scalars = full.unicodeScalars
     let count = scalars.count
     let column = max(0, min(range.start.column - 1, count))

@@ -1,11 +1,11 @@
-/// Gathers what is wrong, up to a number that a person would still read.
+/// Collects diagnostics, up to a number that people still read.
 struct DiagnosticCollector {
   private(set) var found: [Diagnostic] = []
   private(set) var errorCount = 0
   static let limit = 200
 
   var hasErrors: Bool { errorCount > 0 }
-  /// Whether looking for more would be wasted.
+  /// Whether no more diagnostics are collected.
   var isFull: Bool { found.count >= Self.limit }
 
   mutating func add(_ diagnostic: Diagnostic) {
@@ -25,7 +25,7 @@ struct DiagnosticCollector {
   }
 }
 
-/// Stops reading a text: what follows the place cannot be understood.
+/// Stops reading a text, because the rest of it cannot be understood.
 struct FatalDiagnostic: Error {
   let diagnostic: Diagnostic
 

@@ -1,6 +1,6 @@
 /// What a finished command tells its caller, as an exit code.
 public enum ExitStatus: Int32, Sendable, Codable, Hashable {
-  /// Everything asked for is done.
+  /// Everything that was asked for is done.
   case done = 0
   /// A node failed while running.
   case nodeFailed = 1
@@ -10,13 +10,13 @@ public enum ExitStatus: Int32, Sendable, Codable, Hashable {
   case invalid = 65
   /// A file that is named does not exist.
   case missingFile = 66
-  /// Not available on this CPU or in this build.
+  /// The feature is not available on this CPU or in this build.
   case unavailable = 69
   /// A defect of the engine.
   case internalError = 70
   /// Reading or writing failed.
   case ioError = 74
-  /// Worth trying again: memory budget, disk full.
+  /// The command may succeed later, or with more memory or disk space.
   case temporary = 75
   /// Interrupted by SIGINT; the step under way was finished first, and outputs written before stay.
   case interrupted = 130

@@ -1,13 +1,13 @@
 /// An error of one node, with the port it concerns.
 ///
-/// Thrown from `validate` (or from a light node) it becomes a located validation error; thrown from
-/// `run` it fails the node.
+/// When `validate` or a light node throws it, it becomes a validation error with a place. When
+/// `run` throws it, the node fails.
 public struct NodeError: ExitStatusError, Hashable {
   /// What is wrong, in a sentence without a full stop.
   public var message: String
   /// The input, parameter or output that it is about.
   public var port: String?
-  /// What would have been right.
+  /// The value that would have been right.
   public var expected: String?
   /// What was found.
   public var got: String?
@@ -21,7 +21,7 @@ public struct NodeError: ExitStatusError, Hashable {
   /// - Parameters:
   ///   - message: What is wrong, in a sentence without a full stop.
   ///   - port: The input, parameter or output that it is about.
-  ///   - expected: What would have been right.
+  ///   - expected: The value that would have been right.
   ///   - got: What was found.
   ///   - hint: Advice.
   ///   - status: The exit code, when not the usual one.

@@ -26,7 +26,7 @@ public struct SourcePosition: Sendable, Hashable, Codable, Comparable {
   }
 }
 
-/// A stretch of a source text.
+/// A range of a source text.
 public struct SourceRange: Sendable, Hashable, Codable {
   /// The text's name: a file name, or `<command line>`.
   public var file: String
@@ -35,7 +35,7 @@ public struct SourceRange: Sendable, Hashable, Codable {
   /// The place after the last character.
   public var end: SourcePosition
 
-  /// Names a stretch.
+  /// Makes a range.
   ///
   /// - Parameters:
   ///   - file: The text's name.
@@ -48,9 +48,9 @@ public struct SourceRange: Sendable, Hashable, Codable {
   }
 }
 
-/// A text that positions point into: a graph file, a parameter file, the command line.
+/// A text to which positions refer: a graph file, a parameter file or the command line.
 public struct SourceText: Sendable {
-  /// What messages call it: a path, or `<command line>`.
+  /// The name in messages: a path, or `<command line>`.
   public let name: String
   /// The folder against which relative paths in it are resolved first, nil for the graph's own.
   public let folder: String?
@@ -80,7 +80,9 @@ public struct SourceText: Sendable {
   }
 }
 
-/// The line breaks of YAML; a form feed, say, is none.
+/// Whether a character is a line break of YAML.
+///
+/// A form feed is not.
 private func isLineBreak(_ character: Character) -> Bool {
   switch character {
   case "\n", "\r\n", "\r", "\u{85}", "\u{2028}", "\u{2029}": true

@@ -41,7 +41,7 @@ extension Literal: CustomStringConvertible {
     }
   }
 
-  /// The type and the value, shortened: how messages say what was found.
+  /// The type and the shortened value, for messages.
   public var summary: String {
     if case .null = self { return "null" }
     let text = description

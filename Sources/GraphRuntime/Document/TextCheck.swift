@@ -48,7 +48,7 @@ enum TextCheck {
     }
   }
 
-  /// Finds tabs that separate or indent, which YAML's block style does not take.
+  /// Finds tabs that separate or indent, which YAML's block style does not allow.
   ///
   /// - Parameters:
   ///   - text: The text.

@@ -68,7 +68,7 @@ public struct YAMLLimits: Sendable {
   public var byteCount = 4 << 20
   /// How deep collections may be nested.
   public var depth = 64
-  /// Nodes after every alias is replaced by what it stands for.
+  /// The number of nodes after every alias has been expanded.
   public var nodeCount = 100_000
   /// Bytes of all scalars after every alias is replaced.
   public var scalarByteCount = 16 << 20

@@ -1,8 +1,8 @@
 import Foundation
 
-/// A queue between threads: `take` waits until something is there.
+/// A queue between threads, whose `take` waits for an element.
 final class Mailbox<Element>: @unchecked Sendable {
-  // All state is touched under the condition's lock only.
+  // All state is read and written under the condition's lock.
   private let condition = NSCondition()
   private var elements: [Element] = []
   private var isClosed = false
@@ -33,14 +33,16 @@ final class Mailbox<Element>: @unchecked Sendable {
   }
 }
 
-/// Threads that do jobs in the order given.
+/// Threads that do jobs in their order.
 ///
-/// Nodes block, so they get threads of their own.
+/// Nodes block their thread, so they do not run as tasks.
 final class JobThreads: Sendable {
   typealias Job = @Sendable () -> Void
   private let jobs = Mailbox<Job>()
 
-  /// Model code calls deeply, more than the half megabyte that some systems give a thread.
+  /// The stack of a thread.
+  ///
+  /// Model code needs more than the half megabyte that some systems give a thread.
   private static let stackBytes = 16 << 20
 
   init(name: String, threads: Int) {

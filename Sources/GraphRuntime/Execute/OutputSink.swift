@@ -1,8 +1,10 @@
-/// Writes the outputs of a graph: belongs to the program, which knows pictures and tensors.
+/// Writes the outputs of a graph.
+///
+/// The engine has none of its own, because it knows neither pictures nor tensors.
 public protocol OutputSink: Sendable {
   /// Writes an output.
   ///
-  /// Called on a thread of the run, beside other nodes; each output once.
+  /// It is called once for each output, on a thread of the run, while other nodes run.
   ///
   /// - Parameters:
   ///   - value: The value.

@@ -1,4 +1,6 @@
-/// What happens during a run: feeds the progress bar and `--progress json`.
+/// An event of a run.
+///
+/// The progress bar and `--progress json` show them.
 public enum RunEvent: Sendable, Hashable {
   /// A run begins.
   case runStart(graph: String, nodes: Int, hits: Int)
@@ -6,11 +8,11 @@ public enum RunEvent: Sendable, Hashable {
   case nodeStart(node: String, type: String)
   /// A step of a node is done.
   case nodeStep(node: String, step: Int, count: Int)
-  /// A node's result was there already; `source` is `memory` or `validation`.
+  /// A node's result exists already; `source` says where: `memory` or `validation`.
   case nodeHit(node: String, type: String, source: String)
   /// A node is done.
   case nodeDone(node: String, type: String, seconds: Double, bytes: Int)
-  /// A node has something to say.
+  /// A node warns of something.
   case nodeWarning(node: String, message: String)
   /// An output is written.
   case output(name: String, node: String, paths: [String])

@@ -10,7 +10,7 @@ public struct NodeFailure: ExitStatusError, CustomStringConvertible {
 
   /// Wraps what a node threw.
   ///
-  /// An error that is a `NodeFailure` already is taken over.
+  /// An error that is a `NodeFailure` already stays as it is.
   ///
   /// - Parameters:
   ///   - error: What the node threw.

@@ -1,4 +1,4 @@
-/// Hands the ports of an instance their values.
+/// Gives the ports of an instance their values.
 struct PortBinder {
   /// Finds files named by literals.
   let files: FileAccess
@@ -13,12 +13,12 @@ struct PortBinder {
     let param: String?
   }
 
-  /// What came of binding an instance.
+  /// The result of binding an instance.
   struct Result {
     var problems: [Problem] = []
     /// Whether every port has a value.
     var isComplete = true
-    /// Whether a parameter is fed by a node that has not run.
+    /// Whether a parameter takes the output of a node that has not run.
     var hasUnknownParam = false
   }
 
@@ -62,7 +62,7 @@ struct PortBinder {
         do {
           try param.port.bind(literal, paths: files.seen(from: origin.folder))
         } catch {
-          // A node's own parameter type may throw anything.
+          // A parameter type of a node may throw any error.
           let mismatch =
             error as? ValueMismatch
             ?? ValueMismatch(
@@ -128,7 +128,7 @@ struct PortBinder {
           mismatch: ValueMismatch(.wrongType, expected: "a plain value", got: found.fullTypeName),
           range: range, param: nil)
       }
-      // Paths that nodes make are relative to the current folder, not to the graph's.
+      // Paths that nodes make are relative to the current folder.
       return (scalar.literal, ValueOrigin(range: range, folder: "."))
     case .list(let items, let range):
       var literals: [Literal] = []

@@ -1,4 +1,4 @@
-/// What a port of a node receives.
+/// The value of a node's port: a literal, an output of another node, or a list of them.
 public indirect enum PortBinding: Sendable {
   /// A plain value.
   case literal(Literal, ValueOrigin)
@@ -39,7 +39,9 @@ public struct ResolvedNode: Sendable {
   public let schema: NodeSchema
   /// Whether its results may be kept for another run.
   public let isCached: Bool
-  /// What its ports receive; ports not given are absent.
+  /// The bindings of its ports.
+  ///
+  /// Ports without a value are absent.
   public let bindings: [String: PortBinding]
 
   /// The names of the nodes it depends on, in order of its ports, each once.

@@ -1,8 +1,8 @@
-/// A graph file as it is written: structure checked, names not yet looked up.
+/// A graph file whose structure has been checked, and whose names have not been looked up yet.
 public struct GraphDocument: Sendable {
   /// The graph's name; the file's name without its ending unless given.
   public var name: String
-  /// What the graph is, for people.
+  /// A description of the graph, for people.
   public var description: String?
   /// The graph's parameters, in order.
   public var params: [ParamDeclaration]
@@ -37,7 +37,7 @@ public struct GraphDocument: Sendable {
     public var limits: ParamLimits
     /// The values allowed, empty for any.
     public var choices: [Literal]
-    /// What it is, for people.
+    /// A description, for people.
     public var description: String?
   }
 
@@ -67,7 +67,7 @@ public struct GraphDocument: Sendable {
     public var version: Int?
     /// Whether results may be kept: `cache: never` says no.
     public var isCached: Bool
-    /// What the author wrote about it.
+    /// The author's note about it.
     public var note: String?
     /// The values of its ports.
     public var ports: [PortAssignment]

@@ -35,7 +35,7 @@ enum ParamTyping {
   /// - Throws: `ValueMismatch` when the value is not among them.
   static func check(_ literal: Literal, among choices: [Literal]) throws {
     guard !choices.isEmpty, !choices.contains(literal) else { return }
-    // A whole number among a float's choices means the float.
+    // A whole number among the choices of a float stands for the float.
     if case .float(let value) = literal, choices.contains(where: { $0.number == value }) { return }
     let words = choices.map { if case .string(let word) = $0 { word } else { $0.description } }
     var hint: String?

@@ -1,17 +1,17 @@
 import Crypto
 import ResgraphFiles
 
-/// Identifies a result: the SHA-256 of everything that decides it.
+/// Identifies a result by the SHA-256 of everything on which it depends.
 public struct CacheKey: Sendable, Hashable, Codable, CustomStringConvertible {
   /// The digest in 64 lower-case hexadecimal digits.
   public let hex: String
 
-  /// Takes a finished digest.
+  /// Makes a key of a digest.
   ///
   /// - Parameter digest: The SHA-256.
   init(_ digest: SHA256.Digest) { hex = hexadecimal(digest) }
 
-  /// Makes a key that equals no other: for results that must not be found again.
+  /// Makes a key that equals no other, for results that must not be found again.
   ///
   /// - Returns: A random key.
   public static func unique() -> CacheKey {

@@ -1,6 +1,8 @@
 import Synchronization
 
-/// Asks a run to stop; shared between the run and whoever may stop it.
+/// Asks a run to stop.
+///
+/// The run and all who may stop it share it.
 public final class CancellationToken: Sendable {
   /// Why a run is to stop.
   public enum Reason: Int, Sendable, Codable {
@@ -55,7 +57,7 @@ public final class CancellationToken: Sendable {
   }
 }
 
-/// Thrown where a run stops because it was asked to.
+/// The error of a run that stops because it was asked to.
 public struct RunCancelled: ExitStatusError, Hashable {
   /// Why.
   public var reason: CancellationToken.Reason

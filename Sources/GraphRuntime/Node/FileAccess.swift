@@ -4,11 +4,11 @@ import ResgraphFiles
 public struct FileAccess: PathResolving {
   /// Folders in which relative paths are looked up, in order: the graph's, then the model paths.
   public var searchFolders: [String]
-  /// Where files that a node writes go when their path is relative.
+  /// The folder for files that a node writes to a relative path.
   public var writeFolder: String
   private let digester: FileDigester
 
-  /// Makes a view of the file system.
+  /// Makes an access to files.
   ///
   /// - Parameters:
   ///   - searchFolders: Folders in which relative paths are looked up, in order.

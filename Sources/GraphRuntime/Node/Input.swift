@@ -1,4 +1,4 @@
-/// Which family a port's value must have.
+/// The family that a port's value must have.
 public enum FamilyRule: Sendable, Hashable {
   /// Any family, or none.
   case any
@@ -24,7 +24,7 @@ public enum FamilyRule: Sendable, Hashable {
 /// known yet: read `$unet.known`, which is nil then.
 @propertyWrapper
 public final class Input<Value: PortElement> {
-  /// What the port is, in a sentence.
+  /// A sentence about the port.
   public let summary: String
   let explicitName: String?
   let family: FamilyRule
@@ -79,9 +79,9 @@ protocol AnyInput: AnyObject {
   var minimumCount: Int { get }
   var valueType: any PortValue.Type { get }
   var arity: Arity { get }
-  /// Hands the port its values; false when count or type do not fit.
+  /// Gives the port its values; returns false when their number or type does not fit.
   func bind(_ values: [any PortValue]) -> Bool
-  /// Says that the port is connected, to something not known before the run.
+  /// Marks the port as connected to a value that is not known before the run.
   func bindUnknown()
 }
 

@@ -1,4 +1,4 @@
-/// What a node may use while it runs.
+/// The things that a node may use while it runs.
 public struct NodeContext: Sendable {
   /// The node's name in the graph, for messages.
   public let nodeID: String
@@ -16,11 +16,11 @@ public struct NodeContext: Sendable {
   public let cancellation: CancellationToken
   private let report: @Sendable (Report) -> Void
 
-  /// What a running node says.
+  /// A report of a running node.
   public enum Report: Sendable, Hashable {
     /// A step of several is done.
     case progress(step: Int, count: Int)
-    /// Something the user should know.
+    /// A message for the user.
     case warning(String)
   }
 
@@ -55,7 +55,7 @@ public struct NodeContext: Sendable {
     report(.progress(step: step, count: count))
   }
 
-  /// Tells the user something that does not stop the run.
+  /// Shows the user a warning.
   ///
   /// - Parameter message: A sentence without a full stop.
   public func warn(_ message: String) { report(.warning(message)) }

@@ -13,7 +13,9 @@ final class NodeInstance {
   let inputs: [Named<any AnyInput>]
   let params: [Named<any AnyParam>]
   let outputs: [Named<any AnyOutput>]
-  /// Stored properties that are no ports: the declaration is refused for them.
+  /// The stored properties that are not ports.
+  ///
+  /// A declaration with such properties is refused.
   let strays: [String]
 
   init(_ type: any NodeType.Type) {

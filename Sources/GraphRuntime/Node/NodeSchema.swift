@@ -1,8 +1,8 @@
-/// The declaration of a node type as data: what documentation, the JSON Schema and tools read.
+/// The declaration of a node type as data, for documentation, the JSON Schema and tools.
 public struct NodeSchema: Sendable, Hashable, Encodable {
   /// The name graphs use in `type:`.
   public var name: String
-  /// Part of the cache key.
+  /// The version, which is part of the cache key.
   public var version: Int
   /// What the node does.
   public var summary: String
@@ -112,7 +112,7 @@ extension NodeSchema {
     func section(_ title: String, _ rows: [(String, String)]) {
       guard !rows.isEmpty else { return }
       lines.append("\(title):")
-      // A long list of choices must not push all summaries off the screen.
+      // A long list of choices must not widen the column of all rows.
       let width = rows.map(\.0.count).filter { $0 <= Self.columnLimit }.max() ?? 0
       for (left, right) in rows {
         if left.count <= width {
@@ -150,7 +150,7 @@ extension NodeSchema.ParamSchema {
     if let range = limits.description { text += ", \(range)" }
     guard let defaultValue else { return text + ", required" }
     if defaultValue == "null" { return text + "?" }
-    // A word of a choice needs no quotes; a text does, if only to show an empty one.
+    // A word of a choice needs no quotes. A text has them, so that an empty one can be seen.
     let isWord = kind != .string && defaultValue.hasPrefix("\"")
     return text + " (\(isWord ? String(defaultValue.dropFirst().dropLast()) : defaultValue))"
   }

@@ -1,24 +1,27 @@
-/// How a node uses the machine: what the executor may run beside it.
+/// How a node uses the machine.
+///
+/// It decides which nodes may run at the same time.
 public enum ResourceClass: String, Sendable, Codable {
-  /// Uses all cores; compute nodes run one at a time.
+  /// The node uses all cores. Compute nodes run one at a time.
   case compute
-  /// Waits for files or decodes them on one core; runs beside a compute node.
+  /// The node waits for files or decodes them on one core. It runs beside a compute node.
   case io
-  /// Instant and pure: reads file headers at most, and makes small values such as model recipes.
+  /// The node takes no time and is pure. It reads file headers at most, and makes small values such
+  /// as model recipes.
   ///
-  /// A light node whose inputs are all known runs while the graph is validated, and what it throws
-  /// is a validation error. It runs again only if one of its inputs was a prediction (see `Output`).
+  /// A light node whose inputs are all known runs while the graph is validated, and its errors are
+  /// validation errors. It runs again only if one of its inputs was a prediction (see `Output`).
   case light
 }
 
-/// What a node needs of memory, as far as it can tell before the run.
+/// The memory that a node needs, as far as it knows before the run.
 public struct MemoryEstimate: Sendable, Hashable, Codable {
   /// Bytes in use while the node runs, beside its inputs and outputs.
   public var workingBytes: Int
   /// Bytes of all its outputs.
   public var outputBytes: Int
 
-  /// States an estimate.
+  /// Makes an estimate.
   ///
   /// - Parameters:
   ///   - workingBytes: Bytes in use while the node runs, beside its inputs and outputs.
@@ -29,7 +32,9 @@ public struct MemoryEstimate: Sendable, Hashable, Codable {
   }
 }
 
-/// A node type: one declaration yields validation, defaults, documentation, the JSON Schema and the
+/// A node type.
+///
+/// Its declaration is the source of validation, defaults, documentation, the JSON Schema and the
 /// cache key.
 ///
 /// A conforming struct has only `@Input`, `@Param`, `@Output` and `@PortGroup` properties. An instance serves one
@@ -37,7 +42,8 @@ public struct MemoryEstimate: Sendable, Hashable, Codable {
 public protocol NodeType: SendableMetatype {
   /// The name graphs use in `type:`; the Swift type's name unless given.
   static var name: String { get }
-  /// Bumped when the outputs for equal inputs change: part of the cache key.
+  /// The version, which is part of the cache key. It must be raised when the outputs for equal
+  /// inputs change.
   static var version: Int { get }
   /// What the node does, in a sentence or two.
   static var summary: String { get }
@@ -47,12 +53,14 @@ public protocol NodeType: SendableMetatype {
   static var isPure: Bool { get }
   /// Makes a node whose ports are not connected yet.
   init()
-  /// Checks what can be checked before anything runs: file headers, ranges between parameters.
+  /// Checks what can be checked before the graph runs, such as file headers and relations between
+  /// parameters.
   ///
-  /// Called once per node, after its inputs' nodes, unless one of those has an error or a parameter
-  /// is fed by a node that has not run; so parameters are always known here. Inputs that only a run
-  /// can make are not (`$port.known` is nil). Outputs set here are predictions, see `Output`.
-  /// Light nodes whose inputs are all known are run instead.
+  /// It is called once per node, after the nodes of its inputs. It is not called if one of those
+  /// has an error, or if a parameter takes the output of a node that has not run; so parameters are
+  /// always known here. Inputs that only a run can make are not known, and `$port.known` is nil.
+  /// Outputs that are set here are predictions (see `Output`). A light node whose inputs are all
+  /// known is run instead.
   ///
   /// - Parameter context: Where to report errors and warnings, files and services.
   /// - Throws: `NodeError`, or any error; it becomes a validation error at this node.

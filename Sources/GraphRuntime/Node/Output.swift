@@ -1,4 +1,6 @@
-/// An output port of a node: set it in `run`.
+/// An output port of a node.
+///
+/// `run` sets it.
 ///
 /// ```swift
 /// @Output("Image [B, 3, H, W], float32 in 0...1") var image: ImageValue
@@ -11,7 +13,7 @@
 /// validated, and never during a run.
 @propertyWrapper
 public final class Output<Value: PortValue> {
-  /// What the port is, in a sentence.
+  /// A sentence about the port.
   public let summary: String
   let explicitName: String?
   let family: FamilyRule

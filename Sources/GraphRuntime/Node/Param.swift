@@ -1,8 +1,8 @@
 /// A parameter of a node: a plain value, usually written into the graph as a literal.
 ///
-/// A parameter with an initial value has that default; one of an optional type may be left out;
-/// any other is required. It may also be fed by a `$node.port` reference to a plain output.
-/// The name is the property's in snake case.
+/// A parameter with an initial value has that as its default. One of an optional type may be left
+/// out. Any other is required. A parameter may also take a plain output by a reference
+/// `$node.port`. Its name is the property's in snake case.
 ///
 /// ```swift
 /// @Param("Denoising steps", min: 1, max: 1000) var steps = 25
@@ -13,7 +13,7 @@
 /// Only `contentDigests` may meet a parameter whose value is not known yet: read `$path.known` there.
 @propertyWrapper
 public final class Param<Value: ParamValue> {
-  /// What the parameter does, in a sentence, with its unit.
+  /// A sentence about the parameter, with its unit.
   public let summary: String
   let explicitName: String?
   let limits: ParamLimits
@@ -25,7 +25,7 @@ public final class Param<Value: ParamValue> {
   ///
   /// - Parameters:
   ///   - wrappedValue: The default.
-  ///   - summary: What the parameter does, in a sentence, with its unit.
+  ///   - summary: A sentence about the parameter, with its unit.
   ///   - name: The name, when it is not the property's in snake case.
   ///   - min: The smallest number allowed.
   ///   - max: The largest number allowed.
@@ -43,7 +43,7 @@ public final class Param<Value: ParamValue> {
   /// Declares a parameter without a default: required, unless its type is optional or a list.
   ///
   /// - Parameters:
-  ///   - summary: What the parameter does, in a sentence, with its unit.
+  ///   - summary: A sentence about the parameter, with its unit.
   ///   - name: The name, when it is not the property's in snake case.
   ///   - min: The smallest number allowed.
   ///   - max: The largest number allowed.

@@ -1,4 +1,4 @@
-/// The kind of value a parameter takes: what the validator checks and the documentation prints.
+/// The kind of value that a parameter takes.
 public indirect enum ParamKind: Sendable, Hashable {
   /// A whole number.
   case int
@@ -18,10 +18,10 @@ public indirect enum ParamKind: Sendable, Hashable {
   case choice([String])
   /// A list of one kind.
   case list(ParamKind)
-  /// Any of the kinds given, tried in order: `auto`, `off` or a number.
+  /// One of several kinds, which are tried in order: `auto`, `off` or a number.
   case either([ParamKind])
 
-  /// The kind in words: what messages say was expected.
+  /// The kind in words, for messages.
   public var description: String {
     switch self {
     case .int: "int"

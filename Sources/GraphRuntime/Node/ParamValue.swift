@@ -29,7 +29,7 @@ public protocol ParamValue: Sendable {
   ///   - paths: Finds files, for the path types.
   /// - Throws: `ValueMismatch` when the value is of another kind.
   init(literal: Literal, paths: any PathResolving) throws
-  /// The value as a plain value, in one canonical form: what the cache key hashes.
+  /// The value as a plain value, in one canonical form. The cache key contains it.
   var literal: Literal { get }
 }
 

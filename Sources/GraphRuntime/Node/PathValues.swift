@@ -58,7 +58,7 @@ public struct OutputPath: ParamValue, Hashable {
   }
 }
 
-/// A text that can be a path: not empty, no zero byte.
+/// A text that can be a path: it is not empty, and has no zero byte.
 private struct PathText {
   let text: String
 

@@ -1,4 +1,4 @@
-/// A value that travels along an edge of the graph.
+/// A value that an output port gives and input ports take.
 ///
 /// Types are nominal: an edge joins an output and an input of the same `typeName`. A type that
 /// depends on a model family says so through `family`, and messages print `UNet<sd15>`.
@@ -136,7 +136,7 @@ extension Array: PortElement where Element: PortValue {
   }
 }
 
-/// A port value that is a plain value, so that a parameter may be fed from it.
+/// A port value that is a plain value, so that a parameter may take it.
 public protocol ScalarPortValue: PortValue {
   /// The plain value.
   var literal: Literal { get }

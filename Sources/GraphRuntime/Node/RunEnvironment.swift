@@ -8,10 +8,12 @@ public struct RunEnvironment: Sendable {
   public var snapshots: (any SnapshotStore)?
   /// Stops the run.
   public var cancellation: CancellationToken
-  /// Names the arithmetic, such as `fp32`: part of every cache key.
+  /// The name of the arithmetic, such as `fp32`.
+  ///
+  /// It is part of every cache key.
   public var numericMode: String
 
-  /// Collects what nodes share.
+  /// Makes an environment.
   ///
   /// - Parameters:
   ///   - files: Paths and content digests.

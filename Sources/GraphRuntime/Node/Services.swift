@@ -1,6 +1,6 @@
-/// Objects that nodes share and the engine does not know: a model store, a thread setting.
+/// Objects that nodes share and of which the engine knows nothing, such as a model store.
 ///
-/// Found by type: whoever starts a run puts them in, nodes ask for them.
+/// The caller of a run adds them, and nodes find them by type.
 public struct Services: Sendable {
   private var objects: [ObjectIdentifier: any Sendable] = [:]
 
@@ -39,7 +39,9 @@ public struct Services: Sendable {
   }
 }
 
-/// A node asked for a service that the run was not given: a defect of the program, not of a graph.
+/// A node asked for a service that the run does not have.
+///
+/// This is a defect of the program, not of a graph.
 public struct MissingService: ExitStatusError, Hashable {
   /// The Swift type asked for.
   public var typeName: String

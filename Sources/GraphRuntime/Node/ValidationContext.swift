@@ -1,6 +1,6 @@
 import Synchronization
 
-/// What a node may use while it is validated, and where it reports what is wrong.
+/// The things that a node may use while it is validated, and the place for its errors and warnings.
 public struct ValidationContext: Sendable {
   /// The node's name in the graph, for messages.
   public let nodeID: String
@@ -29,7 +29,7 @@ public struct ValidationContext: Sendable {
   /// - Parameter error: What is wrong, and at which port.
   public func report(_ error: NodeError) { findings.errors.withLock { $0.append(error) } }
 
-  /// Reports something that does not make the graph invalid.
+  /// Reports a warning, which does not make the graph invalid.
   ///
   /// - Parameters:
   ///   - message: A sentence without a full stop.

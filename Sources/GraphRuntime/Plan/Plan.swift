@@ -1,4 +1,4 @@
-/// What a run would do: which nodes it runs and why, and what it writes.
+/// The work of a run: the nodes that run and the reasons, and the outputs.
 public struct Plan: Sendable {
   /// What happens to a node.
   public enum Action: Sendable {
@@ -30,7 +30,7 @@ public struct Plan: Sendable {
     public let key: CacheKey
     /// What happens to it.
     public let action: Action
-    /// What it needs of memory, as far as known.
+    /// The memory that it needs, as far as that is known.
     public let estimate: MemoryEstimate?
 
     /// Whether it runs.
@@ -44,9 +44,10 @@ public struct Plan: Sendable {
   public let graph: ValidatedGraph
   /// The nodes that are needed, each after what it depends on.
   public let steps: [Step]
-  /// The most memory the nodes estimate to need at once, in bytes; 0 when none gives an estimate.
+  /// The most memory that is needed at one time by the nodes' estimates, in bytes; 0 when no node
+  /// gives an estimate.
   public let peakBytes: Int
-  /// Keys of needed nodes in parts, for the history.
+  /// The parts of the needed nodes' keys, for the history.
   let records: [String: KeyRecord]
 
   /// How many nodes run.
@@ -61,7 +62,8 @@ public struct MemoryBudgetExceeded: ExitStatusError, Hashable, CustomStringConve
   public var budgetBytes: Int
   /// The node at which the peak is reached.
   public var node: String
-  /// `temporary`: a larger machine or a smaller picture would do.
+  /// The exit code is `temporary`, because a smaller picture or a larger machine needs no other
+  /// graph.
   public var exitStatus: ExitStatus { .temporary }
   /// Both numbers, in words.
   public var description: String {

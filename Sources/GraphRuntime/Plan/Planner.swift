@@ -1,4 +1,4 @@
-/// Decides which nodes of a graph have to run: `plan` prints it, `run` does it.
+/// Decides which nodes of a graph have to run, for `plan` and for `run`.
 public struct Planner: Sendable {
   private let cache: (any ResultCache)?
   private let history: RunHistory?

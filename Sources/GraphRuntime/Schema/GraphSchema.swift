@@ -13,8 +13,8 @@ public struct GraphSchema: Sendable {
 
   /// The schema as a JSON text.
   ///
-  /// Every valid graph fits it; what needs lookups (references, families, files) is checked by the
-  /// validator only. Ports are never required here, since `defaults` may give them.
+  /// Every valid graph fits the schema. References, families and files are checked by the validator
+  /// only. Ports are never required here, because `defaults` may give their values.
   public var text: String { tree.text }
 
   private var tree: JSONTree {
@@ -160,7 +160,7 @@ public struct GraphSchema: Sendable {
   }
 
   private func input(_ input: NodeSchema.InputSchema) -> JSONTree {
-    // A literal may stand where the port's type is a plain one; its form is the validator's matter.
+    // A literal may stand where the port's type is a plain one. The validator checks its form.
     var one = input.acceptsLiteral ? JSONTree.bool(true) : reference("reference")
     if input.arity == .optional, !input.acceptsLiteral {
       one = .object([("oneOf", .array([one, .object([("type", .string("null"))])]))])
@@ -173,7 +173,8 @@ public struct GraphSchema: Sendable {
 
   private func param(_ param: NodeSchema.ParamSchema) -> JSONTree {
     var forms = valueForms(param.kind, limits: param.limits)
-    // A graph parameter or another node's plain output; a text may also have holes.
+    // A parameter of the graph or a plain output of another node; a text may also have
+    // placeholders.
     forms.append(.object([("type", .string("string")), ("pattern", .string("^\\$|\\$\\{"))]))
     if param.defaultValue == "null" { forms.append(.object([("type", .string("null"))])) }
     var entries: [(String, JSONTree)] = [
@@ -186,7 +187,7 @@ public struct GraphSchema: Sendable {
   }
 
   private func defaultTree(_ value: String) -> JSONTree {
-    // Defaults are kept as a graph would write them, which is JSON but for infinities.
+    // Defaults are stored as in a graph file, which is JSON except for infinities.
     DocumentText.read(Array("{\"v\": \(value)}".utf8), file: "default").root?.value("v")
       .map(JSONTree.init) ?? .string(value)
   }

@@ -1,8 +1,8 @@
 extension ValidatedGraph {
-  /// The graph with every parameter's value of this run as its default, as one line of JSON.
+  /// The graph as one line of JSON, with the value of each parameter in this run as its default.
   ///
-  /// It is a graph file again, and what pictures carry: run it to get the same results. Seeds that
-  /// were `random` are written as the number drawn.
+  /// It is a graph file that gives the same results, and pictures carry it. Seeds that were
+  /// `random` are written as the number that was drawn.
   public var resolvedDocument: String {
     guard let entries = document.root.entries else { return "{}" }
     let tree = entries.map { entry in

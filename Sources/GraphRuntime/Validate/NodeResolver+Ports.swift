@@ -74,7 +74,7 @@ extension NodeResolver {
   private mutating func param(_ name: String, at range: SourceRange) -> ResolvedParam? {
     usedParams.insert(name)
     if let param = params[name] { return param }
-    // A declared parameter without a value has been reported already.
+    // A declared parameter without a value has already been reported.
     if !(document.root.value("params")?.entries ?? []).contains(where: { $0.key == name }) {
       collector.error(
         .unknownReference, "the graph has no parameter `\(name)`", at: range,

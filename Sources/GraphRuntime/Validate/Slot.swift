@@ -1,4 +1,4 @@
-/// The place a value is for.
+/// The port or parameter for which a value is meant.
 struct Slot {
   let port: String
   let node: String?

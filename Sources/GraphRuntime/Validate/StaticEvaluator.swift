@@ -3,13 +3,15 @@ import Synchronization
 /// Runs the light nodes and the `validate` of all others, and checks families along edges.
 struct StaticEvaluator {
   private(set) var collector = DiagnosticCollector()
-  /// Outputs of nodes that ran, by node and port: final.
+  /// The outputs of nodes that ran, by node and port.
+  ///
+  /// They are final.
   private(set) var values: [String: [String: any PortValue]] = [:]
   /// Memory estimates by node.
   private(set) var estimates: [String: MemoryEstimate] = [:]
-  /// What `validate` said the outputs of other nodes will be like.
+  /// The outputs that `validate` of other nodes predicted.
   private(set) var predictions: [String: [String: any PortValue]] = [:]
-  /// Nodes with an error, and those after them: what they would see is not what they will get.
+  /// The nodes with an error and all that depend on them, whose inputs are therefore not known.
   private var failed: Set<String> = []
   private var families: [String: [String: String]] = [:]
   private let nodes: [String: ResolvedNode]
@@ -20,7 +22,9 @@ struct StaticEvaluator {
     self.environment = environment
   }
 
-  /// Evaluates one node; what it depends on must have been evaluated before.
+  /// Evaluates one node.
+  ///
+  /// The nodes on which it depends must have been evaluated before.
   ///
   /// - Parameters:
   ///   - node: The node.
@@ -32,7 +36,7 @@ struct StaticEvaluator {
     let fits = checkFamilies(instance, node)
     defer { setFamilies(instance, node) }
     guard isSound, fits, failed.isDisjoint(with: node.dependencies) else {
-      // It cannot run, but its literals can still be checked.
+      // The node cannot run, but its literals can be checked.
       failed.insert(node.id)
       for problem in bind(node, withPredictions: false).1.problems { report(problem, node) }
       return
@@ -71,7 +75,9 @@ struct StaticEvaluator {
     }
   }
 
-  /// Runs a light node; on predicted inputs its outputs are predictions too.
+  /// Runs a light node.
+  ///
+  /// If an input is a prediction, its outputs are predictions too.
   private mutating func runLight(
     _ instance: NodeInstance, _ node: ResolvedNode, isFinal: Bool
   ) throws {
@@ -214,7 +220,8 @@ struct StaticEvaluator {
           port: error.port, severity: severity, status: exit)))
   }
 
-  /// The parameter that an error about a file must mean, when there is only one file.
+  /// The only parameter of a node that names a file, to which an error about a file must belong;
+  /// nil when there are several.
   private func onlyPath(of node: ResolvedNode) -> String? {
     let paths = node.schema.params.filter { $0.kind == .path }
     return paths.count == 1 ? paths[0].name : nil

@@ -1,6 +1,6 @@
-/// Orders nodes so that each follows what it depends on.
+/// Orders nodes so that each comes after its dependencies.
 struct TopologicalOrder {
-  /// The nodes that lie on no cycle and depend on none, in order.
+  /// The nodes that lie on no cycle and depend on none, in their order.
   private(set) var order: [String] = []
   /// Each cycle found: the nodes in order, the first repeated at the end.
   private(set) var cycles: [[String]] = []
@@ -34,7 +34,7 @@ struct TopologicalOrder {
         let needed = needs[next]
         switch marks[needed] {
         case .open, .broken:
-          // A broken node may still be on the path, as part of a cycle found before.
+          // A node of a cycle that was found before may still be on the path.
           if let first = path.firstIndex(where: { $0.node == needed }) {
             let cycle = path[first...].map(\.node) + [needed]
             cycles.append(cycle)

@@ -13,7 +13,7 @@ struct ImageLoad: NodeType {
     """
   static let resources = ResourceClass.io
 
-  @Param("PNG or JPEG file; EXIF's turn is applied") var path: InputPath
+  @Param("PNG or JPEG file; it is turned as its EXIF data says") var path: InputPath
   @Param("Width in pixels; left out, it follows from the height or stays", min: 1, max: 16_384)
   var width: Int?
   @Param("Height in pixels; left out, it follows from the width or stays", min: 1, max: 16_384)
@@ -53,7 +53,7 @@ struct ImageLoad: NodeType {
 }
 
 extension PixelImage {
-  /// Grey levels saying where to paint: the transparency, or the brightness of an opaque picture.
+  /// The mask as grey levels: the transparency, or the brightness of an opaque picture.
   fileprivate func paintMask() -> PixelImage {
     guard channels == 4 else { return luminance() }
     var alpha = channel(3)

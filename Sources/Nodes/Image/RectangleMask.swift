@@ -3,7 +3,7 @@ import TensorRuntime
 
 /// Makes a mask of one rectangle.
 struct RectangleMask: NodeType {
-  static let summary = "A mask that is 1 inside a rectangle and 0 elsewhere."
+  static let summary = "Makes a mask that is 1 inside a rectangle and 0 elsewhere."
   static let resources = ResourceClass.light
 
   @Param("Width of the mask in pixels", min: 1, max: 16_384) var width: Int

@@ -4,7 +4,7 @@ import TensorRuntime
 /// Draws noise as torch's CPU generator does.
 struct Noise: NodeType {
   static let summary = """
-    Normal random numbers of a latent's shape, equal to torch.randn on the CPU with that seed.
+    Draws normal random numbers of a latent's shape, equal to torch.randn on the CPU with that seed.
     """
 
   @Input("The latent whose shape the noise has") var latent: LatentValue

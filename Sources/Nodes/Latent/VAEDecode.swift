@@ -2,7 +2,7 @@ import DiffusionModels
 import GraphRuntime
 import TensorRuntime
 
-/// Whether an autoencoder works in tiles.
+/// The choice whether an autoencoder works in tiles.
 enum TileChoice: ParamValue, Equatable {
   /// Tiles for pictures above 1.6 megapixels.
   case auto
@@ -34,11 +34,11 @@ enum TileChoice: ParamValue, Equatable {
     }
   }
 
-  /// The tiles for a picture size; nil to work on the whole.
+  /// The tiles for a picture size; nil to work on the whole picture.
   ///
-  /// The size alone decides, never the memory that is free: equal graphs give equal pictures.
+  /// They depend on the size and not on the free memory, so that equal graphs give equal pictures.
   func tiling(width: Int, height: Int, config: AutoencoderConfig) -> VAETiling? {
-    // A tiny autoencoder needs little memory, and its pictures would show the seams.
+    // A tiny autoencoder needs little memory, and tiles would leave visible seams in its pictures.
     guard case .kl(let config) = config else { return nil }
     switch self {
     case .off: return nil

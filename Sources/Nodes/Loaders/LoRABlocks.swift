@@ -47,7 +47,7 @@ struct LoRABlocks: ParamValue, Equatable {
     }
   }
 
-  /// `name=weight`, with or without spaces.
+  /// Reads `name=weight`, with or without spaces.
   private static func entry(_ text: String) -> (String, Double)? {
     let parts = text.split(separator: "=", omittingEmptySubsequences: false)
       .map { $0.filter { $0 != " " } }

@@ -1,7 +1,7 @@
 import ResgraphWeights
 import TensorRuntime
 
-/// Tensors as safetensors bytes: how values are kept on disk and written as outputs.
+/// Tensors as the bytes of a safetensors file, for storing values and writing outputs.
 enum StoredTensors {
   /// The bytes of a file that holds the tensors as float32.
   static func encode(_ tensors: [(name: String, tensor: Tensor)]) -> [UInt8] {

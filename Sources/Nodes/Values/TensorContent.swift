@@ -1,15 +1,15 @@
 import TensorRuntime
 
-/// The tensor inside a port value, or what is known of it.
+/// The tensor of a port value, or as much as is known of it.
 ///
-/// Shapes are known while a graph is validated, long before the numbers are: a prediction carries
-/// the shape alone, and all zeros need no memory until somebody computes with them.
+/// While a graph is validated shapes are known, but numbers are not, and a prediction has a shape
+/// only. Zeros need no memory until somebody computes with them.
 enum TensorContent: Sendable {
   /// Zeros of a shape.
   case zeros([Int])
   /// Numbers.
   case numbers(Tensor)
-  /// A value that only a run can make; only its shape may be asked for.
+  /// A value that only a run can make, of which only the shape is known.
   case predicted([Int])
 
   /// The dimensions.

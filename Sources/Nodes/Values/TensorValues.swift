@@ -30,13 +30,15 @@ extension TensorValue {
   }
 }
 
-/// Pictures in the autoencoder's space: [B, C, H/8, W/8], scaled as the UNet sees them.
+/// Latents of pictures: [B, C, H/8, W/8], scaled for the UNet.
 struct LatentValue: TensorValue {
   static let typeName = "Latent"
   let content: TensorContent
-  /// Where a denoiser paints anew, [1 or B, 1, h, w], 1 to be painted; nil for everywhere.
+  /// The mask of the part that is painted again, [1 or B, 1, h, w], 1 where it is painted; nil to
+  /// paint everywhere.
   var paintMask: Tensor?
-  /// The picture without the part that is painted anew, [1 or B, C, h, w], for denoisers that look at it.
+  /// The picture without the part that is painted again, [1 or B, C, h, w], for denoisers that take
+  /// it as an input.
   var maskedPicture: TensorContent?
 
   init(content: TensorContent) { self.content = content }
@@ -71,7 +73,7 @@ struct ImageValue: TensorValue {
   let content: TensorContent
 }
 
-/// Where to paint: [B, 1, H, W] in 0...1, 1 to be painted.
+/// Masks: [B, 1, H, W] in 0...1, 1 where a denoiser paints.
 struct MaskValue: TensorValue {
   static let typeName = "Mask"
   let content: TensorContent

@@ -6,9 +6,9 @@ import Musl
 import Darwin
 #endif
 
-/// Sizes of this machine's caches, for blocks that should stay in them.
+/// Sizes of this machine's caches, from which loops derive how much data to work on at a time.
 enum CacheSize {
-  /// Bytes of one core's second-level cache; a small one is assumed where the system does not say.
+  /// The size of one core's second-level cache in bytes; 512 KiB where the system does not say.
   static let secondLevel: Int = {
     let assumed = 512 << 10
     #if canImport(Glibc)
@@ -24,7 +24,8 @@ enum CacheSize {
     #endif
   }()
 
-  /// Bytes of weights that may come from the shared cache again and again: a quarter of the third level.
+  /// How many bytes of weights a loop expects to find again in the cache that the cores share: a
+  /// quarter of the third level, within limits.
   static let sharedWeights: Int = {
     #if canImport(Glibc)
     let found = Int(sysconf(Int32(_SC_LEVEL3_CACHE_SIZE)))

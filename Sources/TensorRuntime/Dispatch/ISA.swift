@@ -27,7 +27,7 @@ public enum ISA: String, Sendable, CaseIterable {
     #endif
   }()
 
-  /// The best that this processor and operating system can run.
+  /// The best instruction set that this processor and operating system can run.
   static let detected: ISA = {
     #if arch(x86_64)
     let features = ck_detect_cpu()

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Why an implementation does not take a problem.
+/// The reason why an implementation cannot compute a problem.
 struct Refusal: Sendable, Equatable, CustomStringConvertible {
   let reason: String
 
@@ -11,15 +11,16 @@ struct Refusal: Sendable, Equatable, CustomStringConvertible {
 
 /// One way to compute an op.
 ///
-/// `Body` is what runs it: a function for ops without weights, a maker of kernels for layers.
+/// `Body` is a function for ops without weights, and for layers a closure that makes a kernel from
+/// the layer's weights.
 struct Implementation<Problem: Sendable, Body: Sendable>: Sendable {
-  /// Unique within the table, such as `openblas_im2col`.
+  /// The name, such as `openblas_im2col`, which is unique within the table.
   let name: String
-  /// What the processor must have.
+  /// The instruction set that the processor must have.
   let isa: ISA
-  /// Nil when the problem can be computed, or the reason why not.
+  /// Returns nil when the problem can be computed, else the reason why not.
   let accepts: @Sendable (Problem) -> Refusal?
-  /// Seconds that a problem is expected to take, where it is known.
+  /// Predicts how many seconds a problem takes; nil for implementations without a prediction.
   let cost: (@Sendable (Problem) -> Double)?
   let body: Body
 
@@ -74,7 +75,7 @@ struct DispatchTable<Problem: Sendable & CustomStringConvertible, Body: Sendable
     return best?.implementation
   }
 
-  /// The named implementation, when it may be used and takes the problem.
+  /// The implementation of that name, if it is within the cap and takes the problem.
   private func implementation(
     _ wanted: DispatchRequest, _ problem: Problem, _ cap: ISA
   ) -> Implementation<Problem, Body>? {
@@ -105,12 +106,16 @@ struct DispatchTable<Problem: Sendable & CustomStringConvertible, Body: Sendable
   }
 }
 
-/// The choice of implementations.
+/// Limits on the choice of implementations within a scope.
 public enum Dispatch {
-  /// A lower cap than the environment's for the ops called within a scope, used to compare paths.
+  /// A lower cap than `RESGRAPH_ISA` for the ops called within a scope.
+  ///
+  /// It serves to compare implementations.
   @TaskLocal public static var cap: ISA?
 
-  /// An implementation to be preferred within a scope; for tests and benchmarks.
+  /// An implementation that is preferred within a scope.
+  ///
+  /// Tests and benchmarks set it.
   @TaskLocal static var only: DispatchRequest?
 
   static var effectiveCap: ISA {
@@ -125,7 +130,7 @@ public enum Dispatch {
   }
 }
 
-/// A wish for one implementation by name, which knows whether it was granted.
+/// Asks for one implementation by name, and remembers whether it was used.
 final class DispatchRequest: Sendable {
   let name: String
   private let uses = Atomic<Int>(0)

@@ -6,7 +6,9 @@ import Synchronization
 final class KernelCache<Kernel: Sendable>: Sendable {
   private let kernels = Mutex<[String: Kernel]>([:])
 
-  /// The kernel of that name, made now if need be; made once even when threads race.
+  /// Returns the kernel of that name, and makes it first if there is none yet.
+  ///
+  /// It is made once even when several threads ask at the same time.
   func kernel(_ name: String, make: () -> Kernel) -> Kernel {
     kernels.withLock { kernels in
       if let kernel = kernels[name] { return kernel }
@@ -21,7 +23,7 @@ final class KernelCache<Kernel: Sendable>: Sendable {
 final class PackCache: Sendable {
   private let packs = Mutex<[String: Storage]>([:])
 
-  /// The packed weights of that name, made now if need be.
+  /// Returns the packed weights of that name, and makes them first if there are none yet.
   func pack(_ name: String, make: () -> Storage) -> Storage {
     packs.withLock { packs in
       if let pack = packs[name] { return pack }

@@ -4,9 +4,9 @@ import Synchronization
 /// Where the time of a model goes, by op and problem.
 ///
 /// While a profile is taken, every op with a dispatch table is timed from outside its parallel
-/// loops; otherwise the cost is one load.
+/// loops. While none is taken, the only cost is one load for each call.
 public enum OpProfile {
-  /// What an op is for, as a model's time is broken down.
+  /// The classes of ops into which a model's time is broken down.
   public enum Kind: String, Sendable, CaseIterable {
     case conv3x3
     case conv1x1
@@ -20,18 +20,18 @@ public enum OpProfile {
     case elementwise
   }
 
-  /// What one problem of one op cost.
+  /// How long one problem of one op took.
   public struct Entry: Sendable {
-    /// What the op is for.
+    /// The class of the op.
     public let kind: Kind
     /// The op, such as `conv2d`.
     public let op: String
     /// Sizes and options of the problem.
     public let problem: String
-    /// What computed it.
+    /// The name of the implementation that computed it.
     public let implementation: String
-    /// Multiplications and additions of the direct method in all calls together; 0 where memory is
-    /// the limit.
+    /// The multiplications and additions that a direct algorithm needs for all calls together; 0
+    /// for ops whose speed is limited by memory.
     public var operations: Double
     /// How often it was computed.
     public var calls: Int
@@ -42,7 +42,7 @@ public enum OpProfile {
   private static let isOn = Atomic<Bool>(false)
   private static let entries = Mutex<[String: Entry]>([:])
 
-  /// Begins a profile, forgetting an earlier one.
+  /// Begins a profile, and discards an earlier one.
   public static func start() {
     entries.withLock { $0.removeAll() }
     isOn.store(true, ordering: .relaxed)
@@ -56,7 +56,7 @@ public enum OpProfile {
     return entries.withLock { $0.values.sorted { $0.seconds > $1.seconds } }
   }
 
-  /// Runs an op, timing it while a profile is taken.
+  /// Runs an op, and times it while a profile is taken.
   @inline(__always)
   static func measure(
     _ problem: @autoclosure () -> some ProfiledProblem, _ implementation: String,
@@ -92,9 +92,10 @@ public enum OpProfile {
 protocol ProfiledProblem: CustomStringConvertible {
   /// The op, such as `conv2d`.
   var op: String { get }
-  /// What the op is for.
+  /// The class of the op.
   var kind: OpProfile.Kind { get }
-  /// Multiplications and additions of the direct method; 0 where memory is the limit.
+  /// The multiplications and additions that a direct algorithm needs; 0 for ops whose speed is
+  /// limited by memory.
   var operations: Double { get }
 }
 

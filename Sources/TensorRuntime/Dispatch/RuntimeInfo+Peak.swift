@@ -2,7 +2,9 @@ import CKernels
 import ResgraphFiles
 
 extension RuntimeInfo {
-  /// Measures the multiply-adds this machine can do: the ceiling for every op on it, just now.
+  /// Measures how fast this machine can multiply and add at this moment.
+  ///
+  /// No op can be faster.
   ///
   /// - Returns: Floating-point operations per second over all threads, in the instruction set in
   ///   use.

@@ -1,7 +1,7 @@
 import CKernels
 import COpenBLAS
 
-/// What the runtime found and chose, for people who want to know.
+/// Facts about the machine and about the choices that the runtime made, for reports.
 public struct RuntimeInfo: Sendable {
   /// The best instruction set in use, after the cap of `RESGRAPH_ISA`.
   public static var isa: ISA { RuntimeSettings.current.isa }
@@ -24,8 +24,10 @@ public struct RuntimeInfo: Sendable {
     return BLASCore.name
   }
 
-  /// What the environment asked for and cannot be had, and what is wrong with stored settings, one
-  /// sentence each; a program should tell its user.
+  /// Settings of the environment that cannot be followed and stored settings that cannot be read,
+  /// in one sentence each.
+  ///
+  /// A program should show them to its user.
   public static var environmentProblems: [String] {
     RuntimeSettings.current.problems + [ConvolutionTuning.stored.problem].compactMap(\.self)
   }

@@ -6,7 +6,7 @@ import Musl
 import Darwin
 #endif
 
-/// What the environment asks of the runtime, read once.
+/// The settings in environment variables, which are read once.
 struct RuntimeSettings: Sendable {
   static let current = RuntimeSettings(
     isa: environment("RESGRAPH_ISA"), verbose: environment("RESGRAPH_VERBOSE"),
@@ -16,7 +16,7 @@ struct RuntimeSettings: Sendable {
   let isa: ISA
   /// Whether every choice of an implementation is printed.
   let printsDispatch: Bool
-  /// What was asked for and cannot be had, one sentence each.
+  /// Settings that cannot be followed, in one sentence each.
   let problems: [String]
 
   init(isa requested: String?, verbose: String?, detected: ISA) {
@@ -27,7 +27,7 @@ struct RuntimeSettings: Sendable {
         cap = detected.capped(by: asked)
         if cap != asked {
           problems.append(
-            "RESGRAPH_ISA=\(requested): this processor has no \(requested), using \(detected)")
+            "RESGRAPH_ISA=\(requested): this processor has no \(requested); \(detected) is used")
         }
       } else {
         let known = ISA.ladder.map(\.rawValue).joined(separator: ", ")
@@ -36,7 +36,7 @@ struct RuntimeSettings: Sendable {
     }
     let topics = (verbose ?? "").split(separator: ",").map(String.init)
     for topic in topics where topic != "dispatch" {
-      problems.append("RESGRAPH_VERBOSE=\(topic) is not known (known: dispatch), ignored")
+      problems.append("RESGRAPH_VERBOSE=\(topic) is not known (known: dispatch) and is ignored")
     }
     isa = cap
     printsDispatch = topics.contains("dispatch")

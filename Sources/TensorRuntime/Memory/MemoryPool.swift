@@ -10,10 +10,11 @@ import Darwin
 
 /// Memory that tensors come from and return to.
 ///
-/// A denoising step asks for the same sizes again and again. Freed blocks are kept by size class, so
-/// that from the second step on nothing is asked of the operating system and no page faults occur.
-/// What is kept is bounded by what such blocks held at their peak. Packed weights stay out of this:
-/// they come from the system and go back to it, so that they never take what the next step needs.
+/// A denoising step asks for the same sizes again and again. Freed blocks are kept by size class,
+/// so from the second step on the pool asks the operating system for nothing and no page faults
+/// occur. The pool keeps no more than a fixed multiple of the most bytes that such blocks held at
+/// one time. Packed weights are not pooled: they come from the system and go back to it, so that
+/// they never take the memory that the next step needs.
 public enum MemoryPool {
   /// Bytes in use by tensors, packed weights and working memory.
   public static var currentBytes: Int { state.withLock { $0.live + $0.lasting } }
@@ -21,12 +22,14 @@ public enum MemoryPool {
   /// The most bytes that were in use at one time since the start.
   public static var peakBytes: Int { state.withLock { $0.peak } }
 
-  /// Bytes held from the operating system: in use, or kept for reuse.
+  /// Bytes that the pool holds: those in use and those kept for reuse.
   public static var reservedBytes: Int {
     state.withLock { $0.live + $0.kept + $0.lasting }
   }
 
-  /// Blocks asked of the operating system since the start; stands still once a loop has warmed up.
+  /// How many blocks the operating system has given since the start.
+  ///
+  /// The number stops growing once a loop has run its first rounds.
   public static var systemAllocations: Int { state.withLock { $0.systemAllocations } }
 
   /// Returns all unused blocks to the operating system.
@@ -44,7 +47,7 @@ public enum MemoryPool {
   /// A block on loan.
   struct Block: @unchecked Sendable {
     let pointer: UnsafeMutableRawPointer
-    /// The size class, at least what was asked for.
+    /// The size class, which is at least the size that was asked for.
     let byteCount: Int
   }
 
@@ -59,7 +62,7 @@ public enum MemoryPool {
   /// Takes a block back.
   static func give(_ block: Block) { state.withLock { $0.give(block) } }
 
-  /// Lends a block of just this size for something that outlives the steps of a loop.
+  /// Lends a block of exactly this size for data that outlives the steps of a loop.
   static func takeLasting(byteCount: Int) -> Block {
     let size = max(64, (byteCount + 63) / 64 * 64)
     let evicted = state.withLock { state in
@@ -72,7 +75,7 @@ public enum MemoryPool {
     return allocate(size)
   }
 
-  /// Returns such a block to the system.
+  /// Returns a block that `takeLasting` lent to the system.
   static func giveLasting(_ block: Block) {
     state.withLock { $0.lasting -= block.byteCount }
     free(block.pointer)
@@ -81,8 +84,8 @@ public enum MemoryPool {
   /// Rounds up to a multiple of an eighth of the enclosing power of two, at least 256 bytes; large
   /// sizes to a power of two or one and a half times one.
   ///
-  /// Feature maps come in many sizes. The fewer classes these fall into, the less is kept; what a
-  /// large block has too much is never touched, and so takes no memory.
+  /// Feature maps come in many sizes. The fewer classes they fall into, the less memory is kept.
+  /// The surplus of a large block is never touched, and so takes no physical memory.
   static func sizeClass(_ byteCount: Int) -> Int {
     let smallest = 256
     let large = 1 << 20
@@ -100,7 +103,8 @@ public enum MemoryPool {
       preconditionFailure("out of memory: \(size) bytes could not be allocated")
     }
     #if os(Linux)
-    // Fewer page faults and translations; refused harmlessly where the system has it off.
+    // Huge pages save page faults and address translations. Where the system has them switched off
+    // the advice has no effect.
     let adviseHugePages: Int32 = 14
     if size >= 2 * hugePage { _ = madvise(pointer, size, adviseHugePages) }
     #endif
@@ -111,12 +115,12 @@ public enum MemoryPool {
 
   private struct State {
     var bins: [Int: [Block]] = [:]
-    /// Bytes of blocks that will be kept.
+    /// Bytes in use whose blocks will be kept for reuse.
     var live = 0
     var kept = 0
-    /// Bytes of blocks that go back to the system.
+    /// Bytes in use whose blocks will go back to the system.
     var lasting = 0
-    /// The most of both kinds, and of the first.
+    /// The highest sum of both kinds so far, and the highest value of `live`.
     var peak = 0
     var livePeak = 0
     var systemAllocations = 0
@@ -144,10 +148,10 @@ public enum MemoryPool {
       peak = max(peak, live + lasting)
     }
 
-    /// Frees kept blocks, largest classes first, while several times the peak is held.
+    /// Frees kept blocks, largest classes first, until the pool holds at most four times the peak.
     ///
-    /// At most as many blocks of a class are kept as were live at once, but not all classes have
-    /// their peak at the same time.
+    /// The blocks that are kept of a class are never more than were in use at one time. But the
+    /// classes have their peaks at different times, so that the sum needs a limit of its own.
     mutating func evict() -> [Block] {
       let limit = max(4 * livePeak, 256 << 20)
       guard live + kept > limit else { return [] }

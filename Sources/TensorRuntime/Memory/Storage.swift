@@ -1,6 +1,6 @@
 /// A block of float32 memory from the pool, 64-byte aligned, returned to the pool when released.
 ///
-/// Whoever makes a storage fills it before sharing it; afterwards nobody writes to it.
+/// The code that makes a storage fills it before it shares it. Afterwards nobody writes to it.
 final class Storage: @unchecked Sendable {
   /// The first element.
   let pointer: UnsafeMutablePointer<Float>

@@ -7,8 +7,8 @@ package enum BLAS {
     openblas_set_num_threads(1)
   }()
 
-  /// Turns the library's own threading off, which is far slower than our loops around it, and sees
-  /// that it uses what the processor has.
+  /// Turns off the library's own threads, which are far slower than our loops around it, and makes
+  /// it use the processor's best instruction set.
   static func prepare() { _ = prepared }
 
   /// A dense row-major operand with its row stride.

@@ -8,18 +8,18 @@ import Musl
 import Darwin
 #endif
 
-/// The kernels OpenBLAS picked for this processor, corrected when it does not know the processor.
+/// Corrects the choice of kernels that OpenBLAS makes for a processor which it does not know.
 ///
 /// A library older than the processor falls back to its oldest kernels, ten times slower than
-/// those the processor could run. The choice is made when the library is loaded, before any of our
-/// code; its dynamic builds let it be made again, as long as nothing has been multiplied yet.
+/// those the processor could run. The library chooses when it is loaded, before any of our code
+/// runs. Its dynamic builds can choose again, as long as nothing has been multiplied yet.
 enum BLASCore {
   /// Kernels that use AVX2 or better.
   private static let modern: Set<String> = [
     "Haswell", "Zen", "Excavator", "SkylakeX", "Cooperlake", "SapphireRapids",
   ]
 
-  /// The name to ask for instead of the library's own choice, or nil to leave that.
+  /// The name of better kernels than those chosen; nil when the library's choice should stay.
   static func better(than chosen: String, detected: ISA, userChoice: String?) -> String? {
     guard userChoice == nil, !modern.contains(chosen) else { return nil }
     switch detected {
@@ -44,7 +44,7 @@ enum BLASCore {
     unsetenv(variable)
   }
 
-  /// A function of the library that its header does not declare, and that static builds lack.
+  /// Looks up a function that the library's header does not declare and that static builds lack.
   private static func function(_ name: String) -> (@convention(c) () -> Void)? {
     guard let program = dlopen(nil, RTLD_NOW) else { return nil }
     defer { dlclose(program) }

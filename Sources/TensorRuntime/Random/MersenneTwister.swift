@@ -3,9 +3,10 @@ struct MersenneTwister: Sendable, Equatable {
   static let wordCount = 624
   private static let middle = 397
 
-  /// The state; always `wordCount` words.
+  /// The state, which always has `wordCount` words.
   private(set) var words: [UInt32]
-  /// The next word to give out; `wordCount` when the state must be renewed first.
+  /// The index of the next word that is given out; `wordCount` when the state must be renewed
+  /// first.
   private(set) var position: Int
 
   init(seed: UInt32) {
@@ -19,7 +20,7 @@ struct MersenneTwister: Sendable, Equatable {
     position = Self.wordCount
   }
 
-  /// Restores a saved state, or nil when it cannot be one.
+  /// Restores a saved state; nil when the words or the position are not those of a state.
   init?(words: [UInt32], position: Int) {
     guard words.count == Self.wordCount, (0...Self.wordCount).contains(position) else { return nil }
     self.words = words

@@ -2,7 +2,7 @@
 public enum GeneratorStateError: Error, Equatable, CustomStringConvertible {
   /// The number of bytes is not that of a state.
   case wrongLength(expected: Int, found: Int)
-  /// The bytes begin with something else, or hold impossible values.
+  /// The bytes do not begin as a state does, or hold values that no state has.
   case notAState
 
   /// What is wrong, in one sentence.
@@ -17,11 +17,12 @@ public enum GeneratorStateError: Error, Equatable, CustomStringConvertible {
 }
 
 extension TorchGenerator {
-  /// "RGMT" and a version, so that foreign bytes are refused.
+  /// "RGMT" and a version number, by which bytes from elsewhere are recognised and refused.
   private static let header: [UInt8] = [0x52, 0x47, 0x4d, 0x54, 1]
   private static let encodedCount = header.count + 4 * (MersenneTwister.wordCount + 1) + 1 + 8
 
-  /// Everything needed to go on drawing elsewhere: little-endian, of fixed length.
+  /// The whole state, from which another generator can go on drawing: little-endian, of fixed
+  /// length.
   public var encodedState: [UInt8] {
     var bytes = Self.header
     bytes.reserveCapacity(Self.encodedCount)
@@ -37,7 +38,7 @@ extension TorchGenerator {
 
   /// Continues from a saved state.
   ///
-  /// - Parameter encodedState: What `encodedState` gave.
+  /// - Parameter encodedState: The bytes of another generator's `encodedState`.
   /// - Throws: `GeneratorStateError` when the bytes are something else.
   public init(encodedState: [UInt8]) throws {
     guard encodedState.count == Self.encodedCount else {

@@ -9,8 +9,8 @@ import Darwin
 /// torch's random numbers on a CPU: the same seed gives the same numbers as `torch.Generator`.
 ///
 /// Words and uniform numbers are equal bit for bit. Normal numbers are computed from equal uniform
-/// numbers and correctly rounded at every step, where torch's vector code is off by some units in the
-/// last place.
+/// numbers and correctly rounded at every step, where torch's vector code is off by some units in
+/// the last place.
 public struct TorchGenerator: Sendable, Equatable {
   private(set) var engine: MersenneTwister
   /// The second number of the last pair drawn by the method for small tensors.
@@ -55,7 +55,7 @@ public struct TorchGenerator: Sendable, Equatable {
   /// - Returns: Numbers from 0 to below `high`.
   public mutating func randint(high: UInt32, count: Int) -> [Int] {
     precondition(high > 0, "there is no number below 0")
-    // torch takes 64 bits where the remainder of 32 would be noticeably uneven.
+    // For such ranges torch uses 64 bits, because the remainders of 32 bits would be uneven.
     if high >= 1 << 28 { return (0..<count).map { _ in Int(randomUInt64() % UInt64(high)) } }
     return (0..<count).map { _ in Int(engine.next() % high) }
   }
@@ -96,7 +96,9 @@ public struct TorchGenerator: Sendable, Equatable {
     return radius * cos(angle)
   }
 
-  /// Uniform numbers first, then Box-Muller over blocks of 16; a last partial block is drawn anew.
+  /// Draws uniform numbers first, then applies Box-Muller to blocks of 16.
+  ///
+  /// The last 16 numbers are drawn again where the count is not a multiple of 16.
   private mutating func fillNormal(_ numbers: UnsafeMutablePointer<Float>, _ count: Int) {
     for index in 0..<count { numbers[index] = uniform() }
     let whole = count / Self.block * Self.block

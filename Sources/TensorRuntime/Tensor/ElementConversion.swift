@@ -2,7 +2,7 @@ import CKernels
 
 /// Conversions between stored element types and float32 that need no aligned memory.
 ///
-/// Widening is done by the kernels: all instruction sets give the same, exact values.
+/// The C kernels widen values. Widening is exact, so all instruction sets give the same values.
 enum ElementConversion {
   /// Rounds to half precision, to nearest even, with overflow to infinity.
   @inline(__always)

@@ -1,5 +1,5 @@
-/// An immutable typed array in mapped or owned memory, row-major, with no alignment promised; or the
-/// way to compute one.
+/// An immutable typed array, row-major: a view of mapped or owned memory at any alignment, or a
+/// closure that computes the values.
 ///
 /// This is how weights reach the runtime: a view into a mapped file costs nothing until it is read,
 /// and a weight merged from several is computed when it is packed, so that it is never held twice.
@@ -11,9 +11,9 @@ public struct RawTensor: Sendable {
   private let content: Content
 
   private enum Content: Sendable {
-    /// Memory, and what keeps it alive.
+    /// Memory, and the object that keeps it alive.
     case stored(UnmanagedAddress, owner: any AnyObject & Sendable)
-    /// Writes all values, the same at every call.
+    /// A closure that writes all values. It writes the same ones at every call.
     case computed(@Sendable (UnsafeMutablePointer<Float>) -> Void)
   }
 
@@ -40,7 +40,7 @@ public struct RawTensor: Sendable {
     content = .stored(UnmanagedAddress(pointer: bytes.baseAddress), owner: owner)
   }
 
-  /// Makes a float32 tensor that is computed each time it is read, and kept by nobody.
+  /// Makes a float32 tensor whose values are computed each time it is read, and are not kept.
   ///
   /// - Parameters:
   ///   - shape: The dimensions.
@@ -104,7 +104,8 @@ public struct RawTensor: Sendable {
 
   /// Converts the values to float32, in parallel when there are many.
   ///
-  /// Pages of a mapped file are let go afterwards: who wants floats does not come back for the bytes.
+  /// Pages of a mapped file are released afterwards, because a caller that has the floats does not
+  /// read the bytes again.
   ///
   /// - Parameter destination: Room for `count` floats.
   public func copyFloats(into destination: UnsafeMutablePointer<Float>) {
@@ -135,7 +136,9 @@ public struct RawTensor: Sendable {
     self.content = content
   }
 
-  /// The values as float32 in aligned memory: the stored memory itself where it already is that.
+  /// The values as float32 in aligned memory.
+  ///
+  /// Nothing is copied where they are stored so already.
   func alignedFloats() -> FloatView {
     if dtype == .float32, case .stored(let address, let owner) = content,
       let pointer = address.pointer, Int(bitPattern: pointer) % 4 == 0
@@ -151,20 +154,21 @@ public struct RawTensor: Sendable {
 
 /// Owns memory whose pages the system can fetch again, such as a mapped file.
 public protocol PageReleasing: AnyObject, Sendable {
-  /// Says that all of these bytes are about to be read.
+  /// Announces that all of these bytes will be read soon.
   ///
   /// - Parameter bytes: A part of the memory.
   func fetchPages(of bytes: UnsafeRawBufferPointer)
 
-  /// Says that these bytes will hardly be read again; reading them stays correct.
+  /// Announces that these bytes will probably not be read again. Reading them stays correct.
   ///
   /// - Parameter bytes: A part of the memory.
   func releasePages(of bytes: UnsafeRawBufferPointer)
 }
 
 extension RawTensor {
-  /// Gives access to the bytes for the one time they are read before the weights live in another
-  /// form: fetches the pages of a mapped file together and lets go of them afterwards.
+  /// Gives access to bytes that are read only once, to be converted into another form.
+  ///
+  /// The pages of a mapped file are fetched together before the call and released after it.
   func withBytesReadOnce<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
     guard case .stored(_, let owner) = content, let pages = owner as? any PageReleasing else {
       return try withUnsafeBytes(body)
@@ -177,12 +181,12 @@ extension RawTensor {
   }
 }
 
-/// An address that may be captured by sendable values because its memory never changes.
+/// An address that sendable values may hold because its memory never changes.
 private struct UnmanagedAddress: @unchecked Sendable {
   let pointer: UnsafeRawPointer?
 }
 
-/// Floats that never change, with whatever keeps them alive.
+/// Floats that never change, and the object that keeps them alive.
 struct FloatView: @unchecked Sendable {
   let pointer: UnsafePointer<Float>
   let count: Int

@@ -7,7 +7,8 @@ extension Tensor {
     return (shape[0], shape[1], shape[2], shape[3])
   }
 
-  /// Whether both layouts of this shape are the same memory.
+  /// Whether the elements lie in the same order in both layouts, as they do for one channel or
+  /// pixel.
   private var layoutsCoincide: Bool {
     shape.count == 4 && (shape[1] == 1 || shape[2] * shape[3] == 1)
   }
@@ -98,7 +99,8 @@ func transpose(
   into destination: UnsafeMutablePointer<Float>
 ) {
   let kernels = KernelSet.best
-  // A strip is as wide as the kernel's squares, and long enough to be worth a thread.
+  // A strip is as wide as the squares that the kernel transposes. Together with its length that is
+  // enough work for a thread.
   let strip = 16
   let strips = (columns + strip - 1) / strip
   OpProfile.measure(ValueProblem(op: "transpose", count: rows * columns), kernels.name) {

@@ -4,7 +4,7 @@ extension Tensor {
     layout == .contiguous ? shape : [shape[0], shape[2], shape[3], shape[1]]
   }
 
-  /// The memory position of a logical axis.
+  /// The position of a logical axis in `storedShape`.
   private static func storedAxis(_ axis: Int, _ layout: Layout) -> Int {
     layout == .contiguous ? axis : [0, 3, 1, 2][axis]
   }
@@ -82,7 +82,7 @@ extension Tensor {
   }
 }
 
-/// Copies equally long runs between strided places, in parallel when there is much.
+/// Copies equally long runs between strided places, in parallel when there are many bytes.
 private func copyRuns(
   from source: UnsafePointer<Float>, stride sourceStride: Int,
   into destination: UnsafeMutablePointer<Float>, stride destinationStride: Int, length: Int,

@@ -1,6 +1,6 @@
 /// A float32 array with value semantics, immutable once made.
 ///
-/// The shape is always the logical one: feature maps are [B, C, H, W] whatever their layout.
+/// `shape` is always the logical shape: a feature map is [B, C, H, W] whatever its layout.
 public struct Tensor: Sendable {
   /// The logical dimensions; empty for a single number.
   public let shape: [Int]

@@ -1,10 +1,11 @@
 /// Loops over all cores whose results do not depend on the number of threads.
 ///
-/// A loop is cut into blocks of `grain` items; the block borders depend on nothing else. Threads take
-/// blocks as they become free, so a body that computes the same bits for the same block computes the
-/// same bits with any number of threads.
+/// A loop is cut into blocks of `grain` items, and their borders depend on nothing else. Each
+/// thread takes the next block when it is free. So a body whose result for a block depends on that
+/// block alone computes the same bits with any number of threads.
 public enum Parallel {
-  /// The number of threads that share a loop; at first the number of processors this process may use.
+  /// The number of threads that share a loop; at first the number of processors this process may
+  /// use.
   public static var threadCount: Int {
     get { WorkerPool.shared.threadCount }
     set {
@@ -28,21 +29,22 @@ public enum Parallel {
 
   /// Runs `body` over all blocks of `0..<count`, lending each thread working memory of its own.
   ///
-  /// The memory of all threads is taken at once before the loop begins, so that what a loop asks of
-  /// the pool does not depend on which threads come in time.
+  /// The memory of all threads is taken at once before the loop begins, so that a loop asks the
+  /// pool for the same sizes however many threads join it.
   ///
   /// - Parameters:
   ///   - count: The number of items.
   ///   - grain: Items per block, at least 1; the last block may be smaller.
   ///   - scratch: The floats that each thread needs.
-  ///   - body: Called once for each block, from any thread, with 64-byte aligned memory of undefined
-  ///     contents that is the calling thread's during the call.
+  ///   - body: Called once for each block, from any thread, with 64-byte aligned memory of
+  ///     undefined contents that no other thread uses during the call.
   static func run(
     count: Int, grain: Int, scratch: Int,
     _ body: (Range<Int>, UnsafeMutablePointer<Float>) -> Void
   ) {
     guard count > 0 else { return }
-    // Whole lines, and one between threads.
+    // Each thread's share is whole cache lines, with an unused line behind it, so that threads do
+    // not write to the same line.
     let share = (scratch + 15) / 16 * 16 + 16
     let seats = min(threadCount, (count - 1) / grain + 1)
     Scratch.floats(share * seats) { memory in

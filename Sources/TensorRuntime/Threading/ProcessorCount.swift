@@ -8,7 +8,7 @@ import Musl
 import Darwin
 #endif
 
-/// How many processors this process may keep busy.
+/// Counts the processors that this process may use.
 enum ProcessorCount {
   /// The processors online, limited by the affinity mask and by the control group's quota.
   static func available() -> Int {

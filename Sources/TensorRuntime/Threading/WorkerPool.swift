@@ -11,8 +11,8 @@ import Darwin
 /// The persistent threads behind `Parallel`.
 ///
 /// One loop at a time is published as the current job. Workers that wake in time join it and take
-/// blocks from its counter; the caller works too, then withdraws the job and waits only for the
-/// workers that had joined, so a sleeping or preempted worker never delays a loop.
+/// blocks from its counter. The caller works too, then withdraws the job and waits only for the
+/// workers that have joined, so a worker that sleeps never delays a loop.
 final class WorkerPool: @unchecked Sendable {
   static let shared = WorkerPool()
 
@@ -20,12 +20,18 @@ final class WorkerPool: @unchecked Sendable {
   private final class Job: @unchecked Sendable {
     let blocks: Int
     let maximumWorkers: Int
-    /// Nil once the loop is over: a worker may outlive it holding the job, but not the closure.
+    /// The loop's body; nil once the loop is over.
+    ///
+    /// A worker may hold the job longer than the loop runs, but it must not hold the closure.
     private var body: ((_ block: Int, _ seat: Int) -> Void)?
     let next = Atomic<Int>(0)
-    /// How many threads have joined; each has a number of its own.
+    /// How many threads have joined.
+    ///
+    /// The count before a thread joins is the number of its seat.
     private let seats = Atomic<Int>(0)
-    /// Workers inside; changed under the pool's mutex, watched without it.
+    /// The number of workers in this loop.
+    ///
+    /// It is changed under the pool's mutex and read without it.
     let active = Atomic<Int>(0)
 
     init(blocks: Int, maximumWorkers: Int, body: @escaping (Int, Int) -> Void) {
@@ -58,7 +64,9 @@ final class WorkerPool: @unchecked Sendable {
   private var sleepers = 0
   private var insideKey = pthread_key_t()
 
-  /// Polls before sleeping: about ten microseconds, less than a wake-up costs.
+  /// How often a worker looks for a new job before it sleeps.
+  ///
+  /// This takes about ten microseconds, less than waking a thread does.
   private static let spins = 6_000
 
   private init() {
@@ -76,8 +84,8 @@ final class WorkerPool: @unchecked Sendable {
 
   /// Runs the blocks on several threads, or returns false when the caller should run them itself.
   ///
-  /// The body is told which block to compute and the calling thread's seat: below `threads`, and no
-  /// other thread's during this loop.
+  /// The body receives the number of the block and the seat of the calling thread: a number below
+  /// `threads` that no other thread has during this loop.
   func run(blocks: Int, threads: Int, _ body: (_ block: Int, _ seat: Int) -> Void) -> Bool {
     let threads = min(threads, blocks)
     guard threads > 1, pthread_getspecific(insideKey) == nil,
@@ -175,7 +183,7 @@ final class WorkerPool: @unchecked Sendable {
   }
 }
 
-/// What a new worker thread is told.
+/// The argument of a new worker thread.
 private final class WorkerStart: Sendable {
   let pool: WorkerPool
   let index: Int

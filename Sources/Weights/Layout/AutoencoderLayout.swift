@@ -2,18 +2,18 @@ import ResgraphFiles
 
 /// An autoencoder by itself, as `VAELoad` accepts it.
 ///
-/// It may be a folder of `config.json` and weights, a whole checkpoint (its autoencoder is taken), or
-/// one file with diffusers' names or the original ones, with or without the checkpoint's prefix.
-/// Folders and files of diffusers' names may also hold a tiny autoencoder (TAESD).
+/// It may be a folder of `config.json` and weights, a whole checkpoint, whose autoencoder is taken,
+/// or one file with diffusers' names or the original ones, with or without the checkpoint's prefix.
+/// Folders and files with diffusers' names may also hold a tiny autoencoder (TAESD).
 public struct AutoencoderLayout: Sendable {
   /// The tensors under diffusers' names.
   public let source: any WeightSource
-  /// `config.json`, or one read off the shapes.
+  /// The content of `config.json`, or a configuration derived from the shapes of the tensors.
   public let config: JSONValue
-  /// What had to be assumed, as sentences.
+  /// The assumptions that were made, in one sentence each.
   public let notes: [String]
 
-  /// Opens an autoencoder by header.
+  /// Opens an autoencoder and reads its headers.
   ///
   /// - Parameter path: A folder or file.
   /// - Returns: The opened autoencoder.
@@ -32,7 +32,7 @@ public struct AutoencoderLayout: Sendable {
     get throws { try Digest.fields([source.digest, config.canonicalText()]) }
   }
 
-  /// A tensor that every tiny autoencoder (TAESD) has under diffusers' names.
+  /// The name of a tensor that every tiny autoencoder (TAESD) has under diffusers' names.
   private static let tinyAnchor = "decoder.layers.0.weight"
 
   private static func folder(_ path: String) throws -> AutoencoderLayout {

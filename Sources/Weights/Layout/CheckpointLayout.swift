@@ -2,7 +2,7 @@ import ResgraphFiles
 
 /// A checkpoint as a loader sees it: its parts under diffusers' names, opened by header only.
 ///
-/// A diffusers folder and a single file of SD 1.x, SD 2.x or SDXL look the same from here on.
+/// It looks the same for a diffusers folder and for a single file of SD 1.x, SD 2.x or SDXL.
 public struct CheckpointLayout: Sendable {
   /// One model of a checkpoint.
   struct Part: Sendable {
@@ -14,17 +14,22 @@ public struct CheckpointLayout: Sendable {
   public let path: String
   /// Whether it is a folder in diffusers' layout, with a `config.json` for every part.
   public let isFolder: Bool
-  /// Which adapters fit.
+  /// The model family, whose adapters fit.
   public let family: ModelFamily
-  /// `scheduler_config.json`, or what the family's repositories have for a single file; nil for a folder
+  /// The content of `scheduler_config.json`.
+  ///
+  /// A single file has none, and gets the one that the family's repositories have. Nil for a folder
   /// whose index names no scheduler.
   public let schedulerConfig: JSONValue?
-  /// Whether a missing negative prompt is conditioned on zeros, and not on the empty prompt: the rule of
-  /// SDXL, which `model_index.json` can take back with `force_zeros_for_empty_prompt`.
+  /// Whether a negative prompt that is left out means conditioning on zeros instead of the empty
+  /// prompt.
+  ///
+  /// SDXL does this unless `model_index.json` says `"force_zeros_for_empty_prompt": false`.
   public let zeroesMissingPrompt: Bool
-  /// What was chosen other than asked for, as sentences.
+  /// Choices that differ from the request, in one sentence each.
   public let notes: [String]
-  /// The keys of a single file that found their place and those that did not; empty for folders.
+  /// The keys of a single file that have a place in the model and those that have none; empty for
+  /// folders.
   public let report: LoadReport
   private let parts: [Component: Part]
   private let tokenizers: [Component: String]
@@ -115,17 +120,17 @@ public struct CheckpointLayout: Sendable {
     }
   }
 
-  /// Checks by header that every tensor of every part can be read.
+  /// Checks from headers that every tensor of every part can be read.
   ///
   /// - Throws: `WeightError.unsupportedTensor` naming the first one that cannot.
   public func checkReadable() throws {
     for component in components {
-      // The parts of a single file share it, with what belongs to none of them.
+      // All parts of a single file read the same source, which also holds tensors of no part.
       try part(component).source.checkReadable(SingleFileCheckpoint.isWeight)
     }
   }
 
-  /// The scheduler's configuration: a file that the index names must be there.
+  /// Reads the scheduler's configuration, which must exist when the index names it.
   private static func schedulerConfig(_ folder: String, _ index: JSONValue) throws -> JSONValue? {
     let path = joinPath(folder, "scheduler/scheduler_config.json")
     // A nil literal would be JSON's null here.
@@ -133,7 +138,8 @@ public struct CheckpointLayout: Sendable {
     return try JSONValue.read(path: path)
   }
 
-  /// Whether the index names a part: `["diffusers", "UNet2DConditionModel"]`, and not `[null, null]`.
+  /// Whether the index names a part, as in `["diffusers", "UNet2DConditionModel"]`; `[null, null]`
+  /// means that there is none.
   private static func has(_ name: String, _ index: JSONValue) -> Bool {
     guard let pair = index[name]?.arrayValue, pair.count == 2 else { return false }
     return !pair[1].isNull
@@ -148,7 +154,8 @@ public struct CheckpointLayout: Sendable {
     try part(component).source
   }
 
-  /// The configuration of a part: its `config.json`, or one read off a single file's shapes.
+  /// The configuration of a part: its `config.json`, or one derived from the shapes in a single
+  /// file.
   ///
   /// - Parameter component: The part.
   /// - Returns: A JSON object.

@@ -10,11 +10,11 @@ public struct ComponentFolder: Sendable {
   public let path: String
   /// Its `config.json`.
   public let config: JSONValue
-  /// The tensors under today's names.
+  /// The tensors under the names that diffusers uses today.
   public let source: any WeightSource
   /// The weight file, or the index of the shards.
   public let weightPath: String
-  /// What was chosen other than asked for, as sentences.
+  /// Choices that differ from the request, in one sentence each.
   public let notes: [String]
 
   /// Opens a folder; only headers are read.
@@ -72,11 +72,14 @@ struct WeightFileChoice {
 
   private static func note(wanted: String?, found: String?) -> String? {
     if wanted == found { return nil }
-    if let wanted { return "no '\(wanted)' variant, the plain weights are used" }
-    return found.map { "only the '\($0)' variant is there, it is used" }
+    if let wanted { return "there is no '\(wanted)' variant; the plain weights are used" }
+    return found.map { "there is only the '\($0)' variant; it is used" }
   }
 
-  /// The names of one variant, newest naming first, then the older order of variant and shard number.
+  /// Finds the file of a variant.
+  ///
+  /// The newest way of naming is tried first, then the older one, which puts variant and shard
+  /// number in the other order.
   private static func find(_ names: Set<String>, variant: String?) -> String? {
     for ending in ["safetensors", "bin"] {
       for stem in stems {
@@ -111,8 +114,10 @@ struct WeightFileChoice {
   }
 }
 
-/// Gives tensors of older writers today's names: text encoders without their outer member, the first
-/// attention names of autoencoders; index buffers that are no weights are dropped.
+/// Gives the tensors of older files today's names: those of text encoders that lack the outer
+/// member, and those of the first autoencoders' attention.
+///
+/// Index buffers, which are no weights, are dropped.
 func normalized(_ source: any WeightSource) -> any WeightSource {
   let isBareText = source.entry("embeddings.token_embedding.weight") != nil
   var origins: [String: WeightOrigin] = [:]
@@ -135,7 +140,8 @@ func normalized(_ source: any WeightSource) -> any WeightSource {
   return isChanged ? RenamedSource(base: source, origins: origins) : source
 }
 
-/// `encoder.mid_block.attentions.0.query.weight` becomes `….to_q.weight`, and so on.
+/// Renames an attention of older autoencoders: `encoder.mid_block.attentions.0.query.weight`
+/// becomes `….to_q.weight`, and so on.
 private func modernAttentionName(_ key: String) -> String? {
   let names = [
     ".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0.",
@@ -148,7 +154,7 @@ private func modernAttentionName(_ key: String) -> String? {
 }
 
 extension String {
-  /// This text with one range exchanged.
+  /// Returns this text with one range replaced.
   func replacingCharacters(in range: Range<String.Index>, with text: String) -> String {
     String(self[..<range.lowerBound]) + text + String(self[range.upperBound...])
   }

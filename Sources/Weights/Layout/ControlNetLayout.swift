@@ -7,11 +7,11 @@ import ResgraphFiles
 public struct ControlNetLayout: Sendable {
   /// The folder or file.
   public let path: String
-  /// `config.json`, or one read off the shapes.
+  /// The content of `config.json`, or a configuration derived from the shapes of the tensors.
   public let config: JSONValue
   /// The tensors.
   public let source: any WeightSource
-  /// The models that it fits.
+  /// The family of the models that it fits.
   public let family: ModelFamily
 
   /// Opens a ControlNet; only headers are read.
@@ -41,7 +41,7 @@ public struct ControlNetLayout: Sendable {
 
   private static let anchor = "controlnet_cond_embedding.conv_in.weight"
 
-  /// The tensors of a file under diffusers' names, whichever names it has.
+  /// Gives the tensors of a file diffusers' names, if it has the original ones.
   private static func renamed(_ file: any WeightSource) throws(WeightError) -> any WeightSource {
     if file.entry(anchor) != nil { return file }
     let prefix = ["control_model.", ""].first {
@@ -60,7 +60,7 @@ public struct ControlNetLayout: Sendable {
 }
 
 extension LDMNames {
-  /// diffusers' name for a tensor that a ControlNet has beside its half of a UNet.
+  /// diffusers' name for a tensor that a ControlNet has and a UNet does not.
   ///
   /// - Parameters:
   ///   - name: Such as `zero_convs.3.0.weight`.
@@ -100,9 +100,9 @@ extension SynthesizedConfig {
       [size(source, "\(stem).conv_in.weight", 0)]
       + (0..<halvings).map { size(source, "\(stem).blocks.\(2 * $0 + 1).weight", 0) }
     config["_class_name"] = "ControlNetModel"
-    // There is no way up.
+    // A ControlNet has no up blocks and no output.
     for name in ["up_block_types", "out_channels"] { config.removeValue(forKey: name) }
-    // Small models for SDXL have no attention at all.
+    // Small ControlNets for SDXL have no attention, so that no shape tells the width of the text.
     config["cross_attention_dim"] = .integer(context > 0 ? context : 2_048)
     config["use_linear_projection"] = .bool(isLinear)
     config["mid_block_type"] = .string(

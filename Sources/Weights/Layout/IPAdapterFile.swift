@@ -21,8 +21,8 @@ public struct IPAdapterFile: Sendable {
     }
   }
 
-  /// The folder `image_encoder` beside the file, where released adapters have theirs; nil when there
-  /// is none.
+  /// The folder `image_encoder` beside the file, in which released adapters have their image
+  /// encoder; nil when there is none.
   public var siblingEncoder: String? {
     let path = joinPath(folderName(of: path), "image_encoder")
     return FileSystem.isDirectory(path) ? path : nil

@@ -5,9 +5,10 @@ import ResgraphFiles
 public struct ImageEncoderFiles: Sendable {
   /// The folder or file.
   public let path: String
-  /// Its `config.json`; for a file alone, what the shapes of its tensors say.
+  /// The content of `config.json`; for a file alone, a configuration derived from its shapes.
   public let config: JSONValue
-  /// How pictures are prepared, where the folder says so.
+  /// The content of `preprocessor_config.json`, which says how pictures are prepared; nil without
+  /// it.
   public let preprocessor: JSONValue?
   /// The file that `preprocessor` was read from.
   public let preprocessorPath: String
@@ -24,7 +25,7 @@ public struct ImageEncoderFiles: Sendable {
     if FileSystem.isDirectory(path) {
       let folder = try ComponentFolder(path: path)
       (source, config) = (folder.source, folder.config)
-      // A nil literal would be JSON's null here.
+      // `nil` would mean JSON's null here.
       preprocessor =
         FileSystem.exists(preprocessorPath)
         ? try JSONValue.read(path: preprocessorPath) : Optional.none

@@ -2,7 +2,7 @@
 ///
 /// All functions take names below the component's prefix and return nil for names they do not know.
 enum LDMNames {
-  /// Larger numbers in a name are no block of any model.
+  /// The largest number in a name that can be a block's.
   static let maximumIndex = 1000
 
   private static func blockIndex(_ text: String) -> Int? {
@@ -22,7 +22,7 @@ enum LDMNames {
     ("input_blocks.0.0", "conv_in"), ("out.0", "conv_norm_out"), ("out.2", "conv_out"),
   ]
 
-  /// Exchanges a leading module path that a table knows.
+  /// Replaces the leading module path of a name by the one that a table has for it.
   private static func exchange(_ name: String, _ table: [(String, String)]) -> String? {
     for (old, new) in table {
       if name == old { return new }

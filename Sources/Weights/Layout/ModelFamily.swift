@@ -2,8 +2,8 @@ import ResgraphFiles
 
 /// A family of diffusion models; adapters fit models of one family.
 ///
-/// The names are nominal. A configuration decides by its features, not by its sizes, so that small
-/// models of each family are recognised:
+/// The family follows from features of a configuration and not from its sizes, so that small models
+/// of each family are recognised:
 /// - `sdxl`: the UNet has `addition_embed_type: text_time`, or the checkpoint has a second text encoder;
 /// - `sd2`: the UNet has `use_linear_projection`, or a list of head counts, or attends to 1024 values;
 /// - `sd1`: everything else.
@@ -15,7 +15,7 @@ public enum ModelFamily: String, Sendable, CaseIterable {
   /// Stable Diffusion XL.
   case sdxl
 
-  /// Decides by a UNet's configuration.
+  /// Finds the family by a UNet's configuration.
   ///
   /// - Parameters:
   ///   - unetConfig: The UNet's `config.json`.

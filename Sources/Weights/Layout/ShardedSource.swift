@@ -1,7 +1,7 @@
 import ResgraphFiles
 import TensorRuntime
 
-/// A model whose tensors are spread over several files, as an index file says.
+/// A model whose tensors are spread over several files, which an index file names.
 struct ShardedSource: WeightSource {
   let location: String
   let keys: [String]
@@ -32,7 +32,7 @@ struct ShardedSource: WeightSource {
     keys = shardOfKey.keys.sorted()
   }
 
-  /// A shard must lie beside its index.
+  /// Returns the file name of a shard, which must lie beside its index.
   private static func fileName(
     _ value: JSONValue, key: String, path: String
   ) throws(WeightError) -> String {

@@ -1,7 +1,7 @@
 import ResgraphFiles
 import TensorRuntime
 
-/// A checkpoint in one file with the original names, as it is seen under diffusers' names.
+/// A checkpoint in one file with the original names, whose tensors are given diffusers' names.
 struct SingleFileCheckpoint {
   let family: ModelFamily
   let parts: [Component: CheckpointLayout.Part]
@@ -9,7 +9,7 @@ struct SingleFileCheckpoint {
   let report: LoadReport
 
   private static let unetPrefix = "model.diffusion_model."
-  /// Training state and constants that are no weights of a model.
+  /// The names of training state and constants, which are no weights of a model.
   private static let ignored = [
     "model_ema.", "betas", "alphas_cumprod", "sqrt_", "log_one_minus", "posterior_", "logvar",
     "first_stage_model.loss.", "conditioner.embedders.0.model.logit_scale", "v_pred", "ztsnr",
@@ -45,7 +45,7 @@ struct SingleFileCheckpoint {
     report = Self.report(file, origins)
   }
 
-  /// Whether a part is there at all: some files leave out the autoencoder or the text encoder.
+  /// Whether the file has a part; some files leave out the autoencoder or the text encoder.
   private static func isWhole(
     _ component: Component, _ origins: [String: WeightOrigin]
   ) -> Bool {
@@ -94,7 +94,10 @@ struct SingleFileCheckpoint {
     return scope.has("cond_stage_model.model") || isWide || isLinear ? .sd2 : .sd1
   }
 
-  /// SD 2.x predicts noise only in the base model, which its step count gives away.
+  /// The prediction type.
+  ///
+  /// Of the SD 2.x models only the base model predicts noise; it is recognised by its number of
+  /// training steps.
   private static func prediction(_ file: any WeightSource, family: ModelFamily) -> String {
     switch family {
     case .sd1: return "epsilon"
@@ -105,7 +108,7 @@ struct SingleFileCheckpoint {
     }
   }
 
-  /// The step count where a converter kept it as a tensor.
+  /// The number of training steps, where a converter kept it as a tensor.
   private static func storedStep(_ file: any WeightSource) -> Int? {
     guard file.entry("global_step")?.count == 1,
       let value = try? file.tensor("global_step").floats().first
@@ -169,7 +172,7 @@ struct SingleFileCheckpoint {
 ///
 /// - Parameters:
 ///   - file: The file.
-///   - prefix: What its names start with.
+///   - prefix: The prefix of the UNet's names in the file.
 ///   - others: Names of tensors that are no part of a UNet.
 /// - Returns: Where each tensor comes from.
 func unetOrigins(

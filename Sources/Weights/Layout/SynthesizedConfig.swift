@@ -2,7 +2,7 @@ import ResgraphFiles
 
 /// Configurations for checkpoints that carry none, read off the shapes of the tensors.
 ///
-/// What shapes do not tell (head counts, scaling factor, schedule) comes from the family.
+/// Head counts, scaling factor and schedule do not show in the shapes, and are those of the family.
 enum SynthesizedConfig {
   /// The `config.json` of a UNet with diffusers' names.
   static func unet(_ source: any WeightSource, family: ModelFamily, isVelocity: Bool) -> JSONValue {
@@ -40,7 +40,8 @@ enum SynthesizedConfig {
   /// The `config.json` of an autoencoder with diffusers' names.
   static func autoencoder(_ source: any WeightSource, family: ModelFamily) -> JSONValue {
     let levels = count(source, "decoder.up_blocks")
-    // The decoder counts its levels from the deepest; every level's first convolution has its width.
+    // The decoder counts its levels from the deepest one. The first convolution of a level tells
+    // the level's width.
     let channels = (0..<levels).map {
       size(source, "decoder.up_blocks.\(levels - 1 - $0).resnets.0.conv1.weight", 0)
     }
@@ -104,13 +105,13 @@ enum SynthesizedConfig {
     return .object(config)
   }
 
-  /// One dimension of a tensor, 0 when there is none.
+  /// One dimension of a tensor; 0 when there is no such tensor or dimension.
   static func size(_ source: any WeightSource, _ key: String, _ axis: Int) -> Int {
     guard let shape = source.entry(key)?.shape, shape.indices.contains(axis) else { return 0 }
     return shape[axis]
   }
 
-  /// How many numbered members a list has.
+  /// Counts the numbered members of a list.
   static func count(_ source: any WeightSource, _ path: String) -> Int {
     let scope = WeightScope(source)
     var count = 0
@@ -119,7 +120,7 @@ enum SynthesizedConfig {
   }
 }
 
-/// What the tensors of a UNet say about its structure.
+/// The structure of a UNet, derived from its tensors.
 private struct UNetShape {
   let channels: [Int]
   let layers: Int

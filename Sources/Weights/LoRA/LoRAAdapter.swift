@@ -16,7 +16,7 @@ public struct LoRAAdapter: Sendable {
     let upKey: String
     let downShape: [Int]
     let upShape: [Int]
-    /// What the product is multiplied by: alpha / rank.
+    /// The factor of the product, alpha / rank.
     let scale: Double
 
     var rank: Int { downShape.first ?? 0 }
@@ -51,7 +51,7 @@ public struct LoRAAdapter: Sendable {
   ///
   /// - Parameters:
   ///   - source: The adapter's tensors.
-  ///   - path: What messages call it.
+  ///   - path: The name of the adapter in messages.
   /// - Throws: `WeightError` when the source holds no LoRA.
   public init(_ source: any WeightSource, path: String? = nil) throws {
     try self.init(source, path: path ?? source.location, config: nil)
@@ -117,7 +117,8 @@ public struct LoRAAdapter: Sendable {
     get throws { try Digest.fields(["lora", source.digest, extraIdentity]) }
   }
 
-  /// Checks the adapter against a model by header: the right family, every shape, something matched.
+  /// Checks from headers that the adapter fits a model: its family and all shapes must be the
+  /// model's, and at least one module must match.
   ///
   /// - Parameters:
   ///   - base: The model's tensors under diffusers' names.
@@ -150,7 +151,7 @@ public struct LoRAAdapter: Sendable {
     return joinPath(path, files[0])
   }
 
-  /// PEFT keeps alpha in a file beside `adapter_model`.
+  /// Reads `adapter_config.json`, in which PEFT keeps alpha, from beside `adapter_model`.
   private static func config(beside file: String) throws(WeightError) -> JSONValue? {
     guard fileName(of: file).hasPrefix("adapter_model") else { return nil }
     let path = joinPath(folderName(of: file), "adapter_config.json")
@@ -175,7 +176,7 @@ struct LoRAGroups {
     var alpha: String?
     var foreign: String?
 
-    /// Whether there is anything of a plain LoRA here.
+    /// Whether this module has a matrix of a plain LoRA and nothing else.
     var isPlain: Bool { foreign == nil && (down != nil || up != nil) }
   }
 

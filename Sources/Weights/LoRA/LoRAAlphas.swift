@@ -3,21 +3,23 @@ import TensorRuntime
 
 /// The rule that turns alphas and ranks into scales, as diffusers applies it.
 ///
-/// A module's own alpha counts first. Where a component has alphas but a module has none, the most
-/// common alpha of the component counts. Without any alpha, the metadata of the file (`lora_adapter_metadata`
-/// of diffusers, `adapter_config.json` of PEFT) counts, and without that alpha equals the rank.
+/// A module's own alpha counts first. A module without one, in a component that has alphas, takes
+/// the component's most common alpha. Where a component has none, the metadata of the file gives it
+/// (`lora_adapter_metadata` of diffusers, `adapter_config.json` of PEFT), and without metadata
+/// alpha equals the rank.
 ///
-/// One difference is deliberate: diffusers 0.42 fails to find the own alphas of attention modules in kohya's
-/// spelling and gives them the most common one; here they count, as the file's writer meant.
+/// One difference is deliberate: in files with kohya's keys diffusers 0.42 does not find the alphas
+/// of attention modules and uses the most common one. Here each module's own alpha counts, as the
+/// file's author meant.
 struct LoRAAlphas {
-  /// The alphas that occur, rising.
+  /// The alphas that occur, in ascending order.
   let values: [Double]
   let usesDoRA: Bool
   private let own: [LoRAGroups.ID: Double]
   private let common: [Component: Double]
   private let configs: [Component: Config]
 
-  /// Alpha by configuration.
+  /// The alphas of a configuration file.
   private struct Config {
     let alpha: Double
     let pattern: [String: Double]

@@ -1,17 +1,19 @@
-/// How strongly a LoRA counts in each block of a model.
+/// The weights of a LoRA in each block of a model.
 ///
 /// Blocks are named one by one, or given by a list of numbers in the order that is customary for
 /// block-weighted LoRAs: the text encoder, the way down, the middle, the way up.
 public struct LoRABlockWeights: Sendable, Hashable {
-  /// Which weights of a model a name means; the more it says, the stronger it is.
+  /// The part of a model that a name stands for.
+  ///
+  /// Where two names mean the same tensor, the one that is more specific counts.
   enum Selector: Sendable, Hashable {
-    /// The text encoders, and what a UNet has outside its blocks.
+    /// The text encoders, and the layers of a UNet outside its blocks.
     case base
-    /// The way down, the middle or the way up.
+    /// The down blocks, the middle or the up blocks.
     case side(Side)
-    /// One level of the way down or up.
+    /// One down or up block.
     case block(Side, Int)
-    /// One layer of a level: residual block and attention.
+    /// One layer of a block: a residual block and its attention.
     case layer(Side, Int, Int)
     /// A member of the original code's lists `input_blocks` and `output_blocks`.
     case member(Side, Int)
@@ -29,23 +31,25 @@ public struct LoRABlockWeights: Sendable, Hashable {
   }
 
   private let form: Form
-  /// The weights as they were given, in one spelling: equal for equal weights.
+  /// A text that is equal for equal weights.
   public let identity: String
 
-  /// Weights by block in the customary order.
+  /// Makes weights from a list in the customary order.
   ///
   /// - Parameter list: For SD 1.x and 2.x 17 (blocks with attention) or 26 (all) numbers, for SDXL 12 or
-  ///   20. What a short list leaves out counts fully.
+  ///   20. Blocks that the shorter lists leave out have the weight 1.
   public init(list: [Double]) {
     form = .list(list)
     identity = list.map { "\($0)" }.joined(separator: ",")
   }
 
-  /// Weights by name; what has no name counts fully.
+  /// Makes weights from names.
   ///
-  /// - Parameter names: `down`, `mid`, `up`; levels such as `down.1` and `up.block_2`; their layers, such
-  ///   as `up.1.0`; members of the original lists, `IN04` and `OUT11`; `base` for text encoders and what
-  ///   lies outside the blocks.
+  /// Blocks that are not named have the weight 1.
+  ///
+  /// - Parameter names: `down`, `mid`, `up`; levels such as `down.1` and `up.block_2`; their
+  ///   layers, such as `up.1.0`; members of the original lists, `IN04` and `OUT11`; `base` for text
+  ///   encoders and the layers outside the blocks.
   /// - Throws: `WeightError.unsupportedAdapter` for a name that is none of these.
   public init(named names: [String: Double]) throws(WeightError) {
     var weights: [Selector: Double] = [:]
@@ -117,7 +121,7 @@ extension LoRABlockWeights {
       let resolved = try resolved(unet: base)
       return { resolved.factor($0) }
     }
-    // A list starts with the text encoder's.
+    // The first number of a list is the text encoder's.
     let weight: Double? =
       switch form {
       case .list(let list): list.first
@@ -126,7 +130,7 @@ extension LoRABlockWeights {
     return { _ in weight ?? 1 }
   }
 
-  /// What the weights mean for one UNet.
+  /// The weights with the names of one UNet's blocks.
   private struct Resolved: Sendable {
     let weights: [Selector: Double]
     let layers: Int
@@ -180,7 +184,7 @@ extension LoRABlockWeights {
 }
 
 extension LoRABlockWeights.Selector {
-  /// The name as one would write it.
+  /// The name as a user writes it.
   fileprivate var text: String {
     func padded(_ index: Int) -> String { index < 10 ? "0\(index)" : "\(index)" }
     switch self {
@@ -193,11 +197,11 @@ extension LoRABlockWeights.Selector {
   }
 }
 
-/// Where in a UNet's blocks a tensor lies.
+/// The place of a tensor in the blocks of a UNet.
 private struct Place {
   let side: LoRABlockWeights.Side
   var block: Int?
-  /// nil for what lies between levels.
+  /// The layer; nil for tensors between two levels.
   var layer: Int?
   /// The number in the original code's list.
   var member: Int?
@@ -229,7 +233,7 @@ private struct Place {
     }
   }
 
-  /// The names that mean this place, the strongest first.
+  /// The names that mean this place, the most specific first.
   var selectors: [LoRABlockWeights.Selector] {
     var found: [LoRABlockWeights.Selector] = []
     if let member { found.append(.member(side, member)) }

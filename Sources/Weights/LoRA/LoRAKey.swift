@@ -1,14 +1,14 @@
-/// A key of a LoRA file, taken apart: which module of which model it belongs to, and its role there.
+/// A key of a LoRA file in its parts: model, module, and the role of the tensor in the module.
 ///
-/// Every dialect ends in the same form: the module path with underscores for dots. It is matched against
-/// the paths that a model has, so nothing has to guess which underscores once were dots.
+/// The module path has underscores for dots, whatever the dialect. It is compared with the paths of
+/// a model in the same form, so that nothing has to guess which underscores were dots.
 struct LoRAKey: Equatable {
-  /// What a tensor is in its module.
+  /// The role of a tensor in its module.
   enum Role: Equatable {
     case down
     case up
     case alpha
-    /// A part of an adapter that is not a plain LoRA; the text names the kind.
+    /// A part of an adapter of another kind; the text names the kind.
     case foreign(String)
   }
 
@@ -30,7 +30,7 @@ struct LoRAKey: Equatable {
   let role: Role
   let dialect: Dialect
 
-  /// Takes a key apart; nil for keys that are no part of an adapter.
+  /// Splits a key into its parts; nil for keys that are no part of an adapter.
   init?(_ key: String) {
     guard let (body, role, dialect) = Self.suffix(key), let (component, path) = Self.prefix(body)
     else { return nil }
@@ -52,7 +52,9 @@ struct LoRAKey: Equatable {
     ("_lora.alpha", .alpha, .diffusersOld), (".alpha", .alpha, .kohya),
   ]
 
-  /// Endings of adapters that are recognised in order to be refused by name.
+  /// The endings of keys of other kinds of adapters.
+  ///
+  /// They are recognised so that the error can name the kind.
   private static let foreignSuffixes: [(String, String)] = [
     (".dora_scale", "DoRA"), (".lora_magnitude_vector", "DoRA"),
     (".lora_magnitude_vector.weight", "DoRA"), (".lora_magnitude_vector.default.weight", "DoRA"),
@@ -83,7 +85,8 @@ struct LoRAKey: Equatable {
     ("model.diffusion_model.", .unet), ("diffusion_model.", .unet),
   ]
 
-  /// Members of a UNet and of a text encoder, for files without any prefix.
+  /// The outermost members of a UNet and of a text encoder, by which keys without a prefix are
+  /// recognised.
   private static let bareMembers: [(String, Component)] = [
     ("down_blocks.", .unet), ("mid_block.", .unet), ("up_blocks.", .unet), ("conv_in", .unet),
     ("conv_out", .unet), ("time_embedding.", .unet), ("add_embedding.", .unet),
@@ -99,7 +102,7 @@ struct LoRAKey: Equatable {
     return nil
   }
 
-  /// Today's module names for those of the first LoRA writers.
+  /// Replaces the module names of the first LoRA files by today's.
   private static func today(_ path: String, _ component: Component) -> String {
     var path = path.replacing(".processor", with: "")
     let textNames = ["to_q": "q_proj", "to_k": "k_proj", "to_v": "v_proj", "to_out": "out_proj"]

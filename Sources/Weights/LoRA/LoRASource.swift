@@ -3,10 +3,10 @@ public import TensorRuntime
 
 /// A model with a LoRA merged in: `W + scale · alpha/rank · up · down`, in float32, when a tensor is read.
 ///
-/// Sources stack; each layer adds its own product. Tensors the adapter does not touch, and all of them when
-/// the scale is 0, come through unchanged.
+/// Several can be stacked, and each adds its own product. Tensors that the adapter does not change,
+/// which are all of them when the scale is 0, are returned as they are.
 public struct LoRASource: WeightSource {
-  /// Which modules of the adapter found their place.
+  /// Says which modules of the adapter match a module of the model.
   public let report: LoadReport
   private let base: any WeightSource
   private let adapter: LoRAAdapter
@@ -95,7 +95,7 @@ public struct LoRASource: WeightSource {
   }
 }
 
-/// scale · up · down, to be added to a weight.
+/// The product scale · up · down, which is added to a weight.
 private struct LowRankProduct: Sendable {
   let up: RawTensor
   let down: RawTensor

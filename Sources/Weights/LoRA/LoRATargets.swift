@@ -1,4 +1,4 @@
-/// The modules of a model by every spelling that LoRA files use for them.
+/// Finds the weight of a module by any of the names that LoRA files use.
 struct LoRATargets {
   /// The weight key by the module path with underscores for dots.
   private(set) var keys: [String: String] = [:]
@@ -29,7 +29,7 @@ struct LoRATargets {
   }
 }
 
-/// Which module of an adapter goes to which weight of a model, checked by header.
+/// Assigns the modules of an adapter to the weights of a model, and checks their shapes.
 struct LoRAPlan {
   let modules: [String: [LoRAAdapter.Module]]
   let report: LoadReport
@@ -81,7 +81,9 @@ struct LoRAPlan {
     self.report = report
   }
 
-  /// A file that has both families of names is read by diffusers' names alone, as diffusers does it.
+  /// Whether the file has both families of names.
+  ///
+  /// Then only diffusers' names are read, as in diffusers.
   private static func mixesNames(_ modules: [LoRAAdapter.Module]) -> Bool {
     let todays = ["down_blocks", "mid_block", "up_blocks"]
     return modules.contains { isOriginal($0.name) }
@@ -94,9 +96,9 @@ struct LoRAPlan {
 }
 
 extension LoRAAdapter.Module {
-  /// The shape of the product seen as the weight of a layer, or nil when it cannot be one.
+  /// The shape of the product as the weight of a layer; nil when it cannot be one.
   ///
-  /// A 1x1 convolution and a linear layer take each other's form.
+  /// A LoRA of a linear layer fits a 1x1 convolution, and the other way round.
   func deltaShape(for target: [Int]) -> [Int]? {
     let kernel = downShape.count == 4 ? Array(downShape[2...]) : [1, 1]
     switch target.count {

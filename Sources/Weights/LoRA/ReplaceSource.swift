@@ -1,8 +1,10 @@
 import ResgraphFiles
 public import TensorRuntime
 
-/// A model with some tensors replaced: `clamp(1 - w) · base + w · replacement`, w = 1 giving the
-/// replacement's exact values and w = 0 the base's.
+/// A model with some tensors replaced or blended: `(1 - w) · base + w · replacement`.
+///
+/// With w = 1 the values are exactly the replacement's, with w = 0 exactly the base's. The base's
+/// share is limited to 0...1.
 public struct ReplaceSource: WeightSource {
   /// The keys that were replaced.
   public let report: LoadReport
@@ -15,8 +17,8 @@ public struct ReplaceSource: WeightSource {
   ///
   /// - Parameters:
   ///   - base: The model's tensors under diffusers' names.
-  ///   - replacements: Tensors of the same names and shapes; every one must have its place.
-  ///   - blend: How much of the replacement is taken; 1 is all.
+  ///   - replacements: Tensors of the same names and shapes. The model must have every one of them.
+  ///   - blend: The weight w of the replacement.
   /// - Throws: `WeightError` naming the first key that the model lacks or has in another shape.
   public init(base: any WeightSource, replacements: any WeightSource, blend: Float = 1) throws {
     report = try Self.validate(replacements, against: base)
@@ -26,7 +28,7 @@ public struct ReplaceSource: WeightSource {
     replaced = blend == 0 ? [] : Set(replacements.keys)
   }
 
-  /// Checks replacements against a model by header.
+  /// Checks from headers that the model has a tensor of the same shape for each replacement.
   ///
   /// - Parameters:
   ///   - replacements: Tensors of a model's names.

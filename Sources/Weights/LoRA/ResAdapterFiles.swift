@@ -1,12 +1,13 @@
 import ResgraphFiles
 import TensorRuntime
 
-/// A ResAdapter as it is released or trained: a LoRA of the sampler convolutions, the norms of the
-/// resnets, or both.
+/// The files of a ResAdapter: a LoRA of the sampler convolutions, the norms of the resnets, or
+/// both.
 ///
-/// Read are: the released folders; the names of the first releases (`resolution_lora.safetensors`,
-/// `resolution_normalization.safetensors`); what the community's training script writes (PEFT keys without
-/// alpha, `groupnorm_state_dict.pt`, nested or flat); a single file with either part or both.
+/// These forms are read: the released folders; the names of the first releases
+/// (`resolution_lora.safetensors`, `resolution_normalization.safetensors`); the files of the
+/// community's training script (PEFT keys without alpha, `groupnorm_state_dict.pt`, nested or
+/// flat); and a single file with one part or both.
 public struct ResAdapterFiles: Sendable {
   /// The folder or file.
   public let path: String
@@ -23,10 +24,10 @@ public struct ResAdapterFiles: Sendable {
     "groupnorm_state_dict.safetensors", "groupnorm_state_dict.pt", "diffusion_pytorch_model.bin",
   ]
 
-  /// Opens an adapter by header.
+  /// Opens an adapter and reads its headers.
   ///
   /// - Parameter path: A folder with one or both files, or a file.
-  /// - Throws: `WeightError` when nothing is there, or what is there is something else or malformed.
+  /// - Throws: `WeightError` when nothing has that path, or it is no ResAdapter or is malformed.
   public init(path: String) throws {
     self.path = path
     guard FileSystem.isDirectory(path) else {
@@ -48,7 +49,7 @@ public struct ResAdapterFiles: Sendable {
     try checkAdaptsSamplers()
   }
 
-  /// What the LoRA holds other than a ResAdapter does, as sentences.
+  /// Names the parts of the LoRA that a ResAdapter does not have, in one sentence each.
   public var notes: [String] {
     guard let lora else { return [] }
     var notes: [String] = []
@@ -64,9 +65,9 @@ public struct ResAdapterFiles: Sendable {
     return notes
   }
 
-  /// A LoRA of anything else would be taken silently for what it is not.
+  /// Refuses a LoRA that adapts no sampler convolution, for it is no ResAdapter.
   private func checkAdaptsSamplers() throws(WeightError) {
-    // Kinds that are not supported have no modules; they are refused with their name later.
+    // Adapters of kinds that are not supported have no modules. They are refused later, by name.
     guard let lora, lora.unsupportedKinds.isEmpty,
       !lora.modules.contains(where: \.isSamplerConvolution)
     else { return }
@@ -88,7 +89,9 @@ public struct ResAdapterFiles: Sendable {
     return (try LoRAAdapter(lora), try norms(of: rest))
   }
 
-  /// The norms by diffusers' names; any other tensor means that the file is something else.
+  /// Gives the norms diffusers' names.
+  ///
+  /// A file with any other tensor is refused.
   private static func norms(of file: any WeightSource) throws -> any WeightSource {
     var origins: [String: WeightOrigin] = [:]
     for key in file.keys {
@@ -109,7 +112,7 @@ public struct ResAdapterFiles: Sendable {
     return isChanged ? RenamedSource(base: file, origins: origins) : file
   }
 
-  /// `….resnets.N.norm1.weight` and the like.
+  /// Whether a name is that of a resnet's norm, such as `….resnets.N.norm1.weight`.
   private static func isNorm(_ name: String) -> Bool {
     let parts = name.split(separator: ".")
     guard parts.count >= 5, let kind = parts.last, ["weight", "bias"].contains(kind) else {
@@ -119,7 +122,7 @@ public struct ResAdapterFiles: Sendable {
       && Int(parts[parts.count - 3]) != nil && parts[parts.count - 4] == "resnets"
   }
 
-  /// Checks the adapter against a UNet by header, before any weight is read.
+  /// Checks from headers that the adapter fits a UNet.
   ///
   /// - Parameter unet: The UNet's tensors under diffusers' names.
   /// - Returns: Which keys found their place.
@@ -131,7 +134,7 @@ public struct ResAdapterFiles: Sendable {
     return report
   }
 
-  /// A UNet with the adapter laid over it.
+  /// Lays the adapter over a UNet.
   ///
   /// - Parameters:
   ///   - unet: The UNet's tensors under diffusers' names.
@@ -157,7 +160,8 @@ public struct ResAdapterFiles: Sendable {
 }
 
 extension LoRAAdapter.Module {
-  /// Whether the module is a down- or upsampler's convolution, by diffusers' or the original names.
+  /// Whether the module is the convolution of a down- or upsampler, under diffusers' or the
+  /// original names.
   var isSamplerConvolution: Bool {
     guard component == .unet else { return false }
     let words = name.split(separator: "_")
@@ -169,7 +173,7 @@ extension LoRAAdapter.Module {
   }
 }
 
-/// Some tensors of a source.
+/// A source that shows only some tensors of another one.
 struct SubsetSource: WeightSource {
   let base: any WeightSource
   let keys: [String]

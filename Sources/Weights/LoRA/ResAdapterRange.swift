@@ -16,7 +16,7 @@ public struct ResAdapterRange: Sendable, Equatable {
     "v1_sdxl_interpolation": ResAdapterRange(sides: 256...1024, aspects: 0.5...2),
   ]
 
-  /// The range of a released adapter, known by the name of its folder.
+  /// The range of a released adapter, which is recognised by the name of its folder.
   ///
   /// - Parameter path: The adapter's folder, such as `models/resadapter_v2_sd1.5`, or a file in it.
   /// - Returns: The range, or nil for adapters that are not the released ones.
@@ -28,7 +28,7 @@ public struct ResAdapterRange: Sendable, Equatable {
     return nil
   }
 
-  /// A warning for sizes that the adapter was not made for.
+  /// A warning about a size that the adapter was not made for.
   ///
   /// - Parameters:
   ///   - width: The picture's width in pixels.

@@ -2,8 +2,8 @@
 ///
 /// - Parameter path: A safetensors file or a file of `torch.save`.
 /// - Returns: The opened source.
-/// - Throws: `WeightError` when the file is missing, malformed, or of a kind that is not read; the
-///   message says what it is.
+/// - Throws: `WeightError` when the file is missing, malformed, or of a format that is not read;
+///   then the message names the format.
 public func openWeightFile(_ path: String) throws -> any WeightSource {
   let file = try FileBytes(path: path)
   try file.checkIsData()

@@ -1,9 +1,11 @@
 import ResgraphFiles
 import TensorRuntime
 
-/// What a weight file or folder is, found out from headers: the answer of `inspect`.
+/// Describes a weight file or folder, from headers alone.
+///
+/// `resgraph inspect` prints it.
 public struct WeightDescription: Sendable {
-  /// What a path can be.
+  /// The kinds of files and folders.
   public enum Kind: String, Sendable {
     /// A folder with `model_index.json`.
     case checkpointFolder = "checkpoint folder"
@@ -29,7 +31,7 @@ public struct WeightDescription: Sendable {
     case unknown
   }
 
-  /// What is known about an adapter.
+  /// Facts about an adapter.
   public struct Adapter: Sendable {
     /// The spelling of its keys.
     public let dialect: String
@@ -47,11 +49,11 @@ public struct WeightDescription: Sendable {
 
   /// The file or folder.
   public let path: String
-  /// What it is.
+  /// The kind of file or folder.
   public let kind: Kind
   /// `safetensors`, `torch` or `folder`.
   public let format: String
-  /// Which models it belongs to, where that can be told.
+  /// The family of the models it belongs to; nil where that cannot be told.
   public let family: ModelFamily?
   /// The number of tensors.
   public let tensorCount: Int
@@ -61,7 +63,7 @@ public struct WeightDescription: Sendable {
   public let elementTypes: [String: Int]
   /// The metadata of a safetensors file.
   public let metadata: [String: String]
-  /// Only for LoRAs and ResAdapters with a LoRA.
+  /// Facts about the LoRA; nil for files without one.
   public let adapter: Adapter?
   /// The sizes a released ResAdapter was made for.
   public let range: ResAdapterRange?
@@ -206,7 +208,7 @@ private struct Contents {
     kind = .resAdapter
     lora = adapter.lora
     sources = [adapter.lora?.source, adapter.norms].compactMap { $0 }
-    // The deepest level tells the families apart: SDXL has three, the others four.
+    // The number of levels tells the families apart: SDXL has three, the others four.
     let isLarge = adapter.norms.map { $0.entry("down_blocks.3.resnets.0.norm1.weight") == nil }
     family = isLarge.map { $0 ? .sdxl : .sd1 } ?? adapter.lora.flatMap(adapterFamily)
   }
@@ -226,7 +228,7 @@ private func modelKind(_ source: any WeightSource) -> WeightDescription.Kind {
   return marks.first { scope.has($0.0) }?.1 ?? .unknown
 }
 
-/// A family by the width of the text that attention reads.
+/// Finds a UNet's family by the width of the text that its attention reads.
 private func familyByShape(_ source: any WeightSource) -> ModelFamily? {
   let scope = WeightScope(source)
   if scope.has("add_embedding") || scope.has("control_model.label_emb") { return .sdxl }
@@ -239,7 +241,8 @@ private func familyByShape(_ source: any WeightSource) -> ModelFamily? {
   }
 }
 
-/// An adapter's family by the width of the text its attention modules read, or by its encoders.
+/// Finds an adapter's family by the width of the text that its attention modules read, or by its
+/// text encoders.
 private func adapterFamily(_ adapter: LoRAAdapter) -> ModelFamily? {
   if adapter.components.contains(.textEncoder2) { return .sdxl }
   let module = adapter.modules.first { $0.component == .unet && $0.name.hasSuffix("attn2_to_k") }

@@ -1,6 +1,6 @@
 public import TensorRuntime
 
-/// A safetensors file, opened by header and mapped.
+/// A safetensors file, which is mapped into memory and whose header has been read.
 ///
 /// Every rule of the format is enforced when the file is opened; tensors of element types that are
 /// not read (8-bit floats and the like) are refused only when they are asked for.

@@ -3,7 +3,7 @@ import TensorRuntime
 
 /// The checked table of contents of a safetensors file.
 struct SafetensorsHeader {
-  /// Where a tensor lies and what it is; `dtype` is nil for element types that are not read.
+  /// The place, type and shape of a tensor; `dtype` is nil for element types that are not read.
   struct Record: Sendable {
     let dtype: DType?
     let dtypeName: String
@@ -114,7 +114,9 @@ struct SafetensorsHeader {
     return record
   }
 
-  /// Types whose size is known must fill their range exactly; of unknown ones only the range is known.
+  /// Checks that a tensor fills its range exactly.
+  ///
+  /// For element types of unknown size that cannot be checked.
   private static func checkSize(_ name: String, _ record: Record) throws(SafetensorsFault) {
     guard let bits = bitCount(ofTypeNamed: record.dtypeName) else { return }
     var product = bits
@@ -132,7 +134,7 @@ struct SafetensorsHeader {
     }
   }
 
-  /// The data must be covered from first to last byte without gap or overlap.
+  /// Checks that the tensors cover the data from first to last byte without gap or overlap.
   private static func checkTiling(
     _ records: [String: Record], dataStart: Int, fileSize: Int
   ) throws(SafetensorsFault) {
@@ -198,7 +200,9 @@ struct SafetensorsHeader {
   }
 }
 
-/// A broken rule of the format; the file adds its path.
+/// A rule of the format that a file breaks.
+///
+/// The caller adds the file's path.
 struct SafetensorsFault: Error {
   let reason: String
 

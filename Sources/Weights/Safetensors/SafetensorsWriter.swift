@@ -1,7 +1,7 @@
 import ResgraphFiles
 public import TensorRuntime
 
-/// Writes safetensors files: canonical header, atomically.
+/// Writes safetensors files, with a canonical header.
 public enum SafetensorsWriter {
   /// Writes named tensors to a file.
   ///
@@ -27,7 +27,7 @@ public enum SafetensorsWriter {
     }
   }
 
-  /// The file's bytes, for values that are stored elsewhere.
+  /// Makes the bytes of a file in memory, for storage elsewhere.
   ///
   /// - Parameters:
   ///   - tensors: The tensors by name.

@@ -1,10 +1,10 @@
-/// Which keys of a file found their place.
+/// Says which keys of a file were used, and which were not.
 public struct LoadReport: Sendable, Equatable {
   /// Keys or modules that were used.
   public var matched: [String]
   /// Keys of the file that nothing uses.
   public var unused: [String]
-  /// What should have been in the file and was not.
+  /// Keys that the file should have and does not.
   public var missing: [String]
   /// Keys whose tensors have another shape than their target.
   public var shapeMismatched: [String]
@@ -14,7 +14,7 @@ public struct LoadReport: Sendable, Equatable {
   /// - Parameters:
   ///   - matched: Keys or modules that were used.
   ///   - unused: Keys that nothing uses.
-  ///   - missing: What should have been there.
+  ///   - missing: Keys that the file should have.
   ///   - shapeMismatched: Keys of another shape.
   public init(
     matched: [String] = [], unused: [String] = [], missing: [String] = [],
@@ -26,7 +26,7 @@ public struct LoadReport: Sendable, Equatable {
     self.shapeMismatched = shapeMismatched
   }
 
-  /// One line with counts and the first names of everything but the matched keys.
+  /// One line with the counts, and the first names of each list but the matched keys.
   public var summary: String {
     var parts = ["\(matched.count) matched"]
     let groups = [
@@ -38,7 +38,7 @@ public struct LoadReport: Sendable, Equatable {
     return parts.joined(separator: ", ")
   }
 
-  /// The two reports as one.
+  /// Joins this report with another.
   ///
   /// - Parameter other: A report about other keys.
   /// - Returns: The lists joined.

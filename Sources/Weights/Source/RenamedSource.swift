@@ -1,25 +1,27 @@
 import ResgraphFiles
 import TensorRuntime
 
-/// What happens to a tensor of another name or form on its way through a `RenamedSource`.
+/// The change of form that a `RenamedSource` makes to a tensor.
 enum WeightTransform: Sendable, Equatable {
-  /// As it is.
+  /// No change.
   case identity
-  /// Dimensions of size 1 at the end are dropped: [C, C, 1, 1] becomes [C, C].
+  /// Drops dimensions of size 1 at the end: [C, C, 1, 1] becomes [C, C].
   case matrix
-  /// A range of the first dimension.
+  /// Takes a range of the first dimension.
   case rows(Range<Int>)
-  /// A matrix with its dimensions exchanged.
+  /// Transposes a matrix.
   case transposed
 }
 
-/// Where a renamed tensor comes from.
+/// The tensor behind a new name, and the change of form.
 struct WeightOrigin: Sendable {
   let key: String
   var transform = WeightTransform.identity
 }
 
-/// A source under other names: the dialect tables of checkpoints end here.
+/// A source whose tensors have other names and forms.
+///
+/// Checkpoints with the original names are read through it.
 struct RenamedSource: WeightSource {
   let base: any WeightSource
   let origins: [String: WeightOrigin]
@@ -83,7 +85,7 @@ extension WeightTransform {
   }
 }
 
-/// Keeps a tensor's memory alive for a view of part of it.
+/// Keeps the memory of a tensor alive for a view of a part of it.
 private final class TensorOwner: Sendable {
   let tensor: RawTensor
 

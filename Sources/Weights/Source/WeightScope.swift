@@ -27,7 +27,9 @@ public struct WeightScope: Sendable {
     path = parent.key(child)
   }
 
-  /// The scope of a member; dots descend several levels.
+  /// The scope of a member.
+  ///
+  /// A name with dots descends several levels.
   public subscript(_ child: String) -> WeightScope { WeightScope(self, child: child) }
 
   /// The scope of a list element.
@@ -51,7 +53,7 @@ public struct WeightScope: Sendable {
     return index < keys.count && keys[index].hasPrefix(prefix)
   }
 
-  /// What the header says about a tensor of this scope.
+  /// The type and shape of a tensor of this scope, from the header.
   ///
   /// - Parameter name: The tensor's name, relative to this scope.
   /// - Returns: Its type and shape, or nil when there is none.
@@ -67,7 +69,8 @@ public struct WeightScope: Sendable {
   public func tensor(_ name: String, shape: [Int]) throws -> RawTensor {
     let key = key(name)
     guard let entry = source.entry(key) else {
-      // The source knows best why: absent, or of a type that is not read.
+      // The source throws the error that says why there is no such tensor: it may be absent, or of
+      // a type that is not read.
       _ = try source.tensor(key)
       throw source.missing(key)
     }
@@ -82,7 +85,7 @@ public struct WeightScope: Sendable {
   /// Checks that every tensor below this scope was used.
   ///
   /// - Parameter ignored: Returns true for a full key that may stay unused.
-  /// - Throws: `WeightError.unusedTensors` naming the tensors that nothing asked for.
+  /// - Throws: `WeightError.unusedTensors` with the names of the tensors that were not used.
   public func verifyAllUsed(except ignored: (String) -> Bool = { _ in false }) throws {
     let prefix = path.isEmpty ? "" : path + "."
     let left = used.unused(of: source.keys).filter { $0.hasPrefix(prefix) && !ignored($0) }
@@ -103,7 +106,7 @@ func lowerBound(of name: String, in keys: [String]) -> Int {
   return low
 }
 
-/// The keys that were asked for, shared by all scopes of one root.
+/// The keys that were used, which all scopes of one root share.
 private final class UsedKeys: Sendable {
   private let keys = Mutex<Set<String>>([])
 

@@ -1,7 +1,7 @@
 import ResgraphFiles
 public import TensorRuntime
 
-/// What a header says about a tensor.
+/// The type and shape of a tensor, from a header.
 public struct WeightEntry: Sendable, Equatable {
   /// The element type as stored.
   public let dtype: DType
@@ -27,11 +27,11 @@ public struct WeightEntry: Sendable, Equatable {
 public protocol WeightSource: Sendable {
   /// The names of all tensors, sorted.
   var keys: [String] { get }
-  /// What messages call this source: a path, or a description of overlays.
+  /// The name of this source in messages: a path, or a description of overlays.
   var location: String { get }
-  /// What the header says about a tensor, or nil when there is none of that name.
+  /// The type and shape of a tensor; nil when there is none of that name.
   func entry(_ key: String) -> WeightEntry?
-  /// The tensor itself, merged with whatever overlays this source stands for.
+  /// Reads a tensor, merged with the overlays of this source.
   ///
   /// - Throws: `WeightError` naming the source and the key.
   func tensor(_ key: String) throws -> RawTensor
@@ -44,15 +44,15 @@ public protocol WeightSource: Sendable {
 extension WeightSource {
   /// A name for sources that come from no file.
   public var location: String { "weights" }
-  /// Nothing.
+  /// A source can read all of its tensors unless it says otherwise.
   public var unreadable: [String: String] { [:] }
 
-  /// Checks by header that every tensor can be read.
+  /// Checks from headers that every tensor can be read.
   ///
   /// - Throws: `WeightError.unsupportedTensor` naming the first one that cannot.
   public func checkReadable() throws(WeightError) { try checkReadable { _ in true } }
 
-  /// Checks by header that the tensors a model needs can be read.
+  /// Checks from headers that the tensors a model needs can be read.
   func checkReadable(_ isNeeded: (String) -> Bool) throws(WeightError) {
     guard let first = unreadable.filter({ isNeeded($0.key) }).min(by: { $0.key < $1.key }) else {
       return
@@ -61,25 +61,25 @@ extension WeightSource {
       source: location, key: first.key, reason: "element type \(first.value) is not read")
   }
 
-  /// The error for a key this source does not have, with the nearest name it has.
+  /// Makes the error for a key that this source lacks, with the most similar key that it has.
   func missing(_ key: String) -> WeightError {
     .missingTensor(source: location, key: key, nearest: nearestName(to: key, among: keys))
   }
 }
 
-/// Tensors held in memory, for tests and for values that never were files.
+/// Tensors in memory, for tests and for values that come from no file.
 public struct MemorySource: WeightSource {
   private let tensors: [String: RawTensor]
   /// The names, sorted.
   public let keys: [String]
-  /// What messages call this source.
+  /// The name of this source in messages.
   public let location: String
 
   /// Makes a source of named tensors.
   ///
   /// - Parameters:
   ///   - tensors: The tensors by name.
-  ///   - location: What messages call this source.
+  ///   - location: The name of this source in messages.
   public init(_ tensors: [String: RawTensor], location: String = "memory") {
     self.tensors = tensors
     self.location = location

@@ -1,6 +1,6 @@
-/// The CRC-32 of zip files (reflected polynomial 0xEDB88320), eight bytes per round.
+/// Computes the CRC-32 of zip files (reflected polynomial 0xEDB88320), eight bytes per round.
 enum CRC32 {
-  /// tables[k][b]: the effect of byte b followed by k zero bytes, flattened.
+  /// The tables one after the other: tables[k][b] is the effect of byte b followed by k zero bytes.
   private static let tables: [UInt32] = {
     var tables = [UInt32](repeating: 0, count: 8 * 256)
     for byte in 0..<256 {

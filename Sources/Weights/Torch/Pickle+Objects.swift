@@ -1,7 +1,7 @@
 import ResgraphFiles
 import TensorRuntime
 
-/// The few names that stand for data; everything else stays inert.
+/// The constructors that stand for data are carried out. All other names have no effect.
 extension PickleReader {
   mutating func pushGlobal() throws(PickleFault) {
     let module = try line()
@@ -16,7 +16,7 @@ extension PickleReader {
     return name
   }
 
-  /// REDUCE and NEWOBJ: a callable and its arguments become a value.
+  /// Carries out REDUCE and NEWOBJ, which make a value from a callable and its arguments.
   mutating func reduce() throws(PickleFault) {
     let arguments = try pop()
     let callable = try pop()
@@ -40,7 +40,10 @@ extension PickleReader {
     }
   }
 
-  /// BUILD: attributes of a dictionary or tensor (such as `_metadata`) carry no weights.
+  /// Carries out BUILD.
+  ///
+  /// It ignores the attributes of a dictionary or tensor, such as `_metadata`, for they hold no
+  /// weights.
   mutating func buildState() throws(PickleFault) {
     _ = try pop()
     switch stack.last {
@@ -102,7 +105,7 @@ extension PickleReader {
     return integers
   }
 
-  /// BINPERSID: `('storage', type, key, location, element count)`.
+  /// Carries out BINPERSID, whose argument is `('storage', type, key, location, element count)`.
   mutating func pushPersistent() throws(PickleFault) {
     guard case .sequence(let index) = try pop() else { throw fail("a persistent id is no tuple") }
     let parts = document.sequences[index]
@@ -136,10 +139,10 @@ extension PickleReader {
 }
 
 extension PickleTensor {
-  /// Most dimensions of a tensor.
+  /// The most dimensions that a tensor may have.
   static let maximumRank = 32
 
-  /// The broken rule of a view that leaves its storage, or nil.
+  /// Says why this is not a valid view of its storage; nil if it is one.
   var fault: String? {
     guard shape.count == strides.count else {
       return "a tensor of \(shape.count) sizes and \(strides.count) strides"
@@ -157,7 +160,7 @@ extension PickleTensor {
     return count == 0 ? nil : reachFault
   }
 
-  /// Whether the last element lies in the storage.
+  /// Says why the last element lies outside the storage; nil if it lies inside.
   private var reachFault: String? {
     var last = offset
     for (size, stride) in zip(shape, strides) {
@@ -175,7 +178,7 @@ extension PickleTensor {
 
   /// Whether the elements lie in row-major order without gaps.
   var isContiguous: Bool {
-    // A tensor without elements is; its other sizes may be anything.
+    // A tensor without elements has no gaps, whatever its strides are.
     if shape.contains(0) { return true }
     var expected = 1
     for (size, stride) in zip(shape, strides).reversed() where size != 1 {

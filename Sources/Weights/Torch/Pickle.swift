@@ -1,6 +1,8 @@
 import TensorRuntime
 
-/// A storage that a pickle refers to; its bytes are a zip entry.
+/// A storage that a pickle refers to.
+///
+/// A zip entry holds its bytes.
 struct PickleStorage: Sendable {
   let dtype: DType
   let key: String
@@ -17,8 +19,8 @@ struct PickleTensor: Sendable {
 
 /// A value of a pickle.
 ///
-/// Containers are indices into the document, so that deep or cyclic nesting costs no recursion, not
-/// even when memory is released.
+/// Containers are indices into the document, so that deep or cyclic nesting needs no recursion, not
+/// even to release the memory.
 enum PickleValue: Sendable {
   case none
   case bool(Bool)
@@ -31,34 +33,38 @@ enum PickleValue: Sendable {
   case dictionary(Int)
   indirect case storage(PickleStorage)
   indirect case tensor(PickleTensor)
-  /// A class or function that was named; nothing is ever looked up or called.
+  /// The name of a class or function. Nothing is ever looked up or called.
   case global(String)
-  /// What calling or building a foreign class would have given; the text names the class.
+  /// Stands for an object of a class that is not known; the text names the class.
   case opaque(String)
 }
 
-/// Everything a pickle held.
+/// The content of a pickle.
 struct PickleDocument {
   var sequences: [[PickleValue]] = []
   var dictionaries: [[(key: PickleValue, value: PickleValue)]] = []
   var root: PickleValue = .none
 }
 
-/// Why a pickle is refused; the file adds its path.
+/// The reason why a pickle is refused.
+///
+/// The caller adds the file's path.
 struct PickleFault: Error {
   let offset: Int
   let reason: String
 }
 
-/// Reads the pickles that `torch.save` writes, executing nothing.
+/// Reads the pickles that `torch.save` writes, and executes nothing.
 ///
-/// Exactly the operations that torch's own weights-only reader allows are known. Calls are carried out
-/// only for the handful of constructors that stand for data (`OrderedDict`, tensors, sizes); any other
-/// call gives an inert opaque value.
+/// It knows exactly the operations that torch's own weights-only reader allows. It carries out only
+/// the calls of a few constructors that stand for data (`OrderedDict`, tensors, sizes). The result
+/// of any other call is an opaque value without effect.
 struct PickleReader {
-  /// Longest pickle; those of checkpoints have a few hundred kilobytes.
+  /// The longest pickle that is read.
+  ///
+  /// Those of checkpoints have a few hundred kilobytes.
   static let maximumBytes = 64 << 20
-  /// Most values made by one pickle.
+  /// The most values that one pickle may make.
   static let maximumValues = 1_000_000
 
   let bytes: UnsafeRawBufferPointer
@@ -161,7 +167,7 @@ struct PickleReader {
   }
 }
 
-/// Bytes and stack.
+/// The operations on bytes and stack.
 extension PickleReader {
   func fail(_ reason: String) -> PickleFault { PickleFault(offset: position, reason: reason) }
 
@@ -194,7 +200,9 @@ extension PickleReader {
     return text
   }
 
-  /// Python 2 strings may be any bytes; those that are no UTF-8 are read as Latin-1, as torch does.
+  /// Reads a string of Python 2, which may be any bytes.
+  ///
+  /// As in torch it is read as Latin-1 if it is no UTF-8.
   mutating func shortText() throws(PickleFault) -> String {
     let slice = try take(Int(byte()))
     return String(validating: slice, as: UTF8.self)
@@ -263,7 +271,7 @@ extension PickleReader {
     memo[index] = value
   }
 
-  /// The container that APPEND and SETITEM add to stays on the stack.
+  /// Returns the container that APPEND and SETITEM add to, which stays on the stack.
   private func target() throws(PickleFault) -> PickleValue {
     guard stack.count > marks.last ?? 0, let value = stack.last else {
       throw fail("the stack is empty")

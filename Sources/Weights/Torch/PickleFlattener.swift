@@ -3,7 +3,9 @@ import ResgraphFiles
 /// Turns the nested dictionaries of a pickle into tensors by dotted name.
 struct PickleFlattener {
   static let maximumDepth = 32
-  /// Most dictionary items visited: a small pickle can refer to one dictionary very often.
+  /// The most dictionary items that are visited.
+  ///
+  /// A small pickle can refer to one dictionary very often.
   static let maximumItems = 1_000_000
   /// Most bytes of all full names: every name repeats the names of the dictionaries around it.
   static let maximumNameBytes = 16 << 20

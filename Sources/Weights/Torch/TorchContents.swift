@@ -40,7 +40,9 @@ struct TorchContents {
     self.storages = storages
   }
 
-  /// The folder inside the zip that holds everything; its name is arbitrary.
+  /// Finds the folder inside the zip that holds all entries.
+  ///
+  /// Its name is arbitrary.
   private static func root(_ archive: ZipArchive, path: String) throws(WeightError) -> String {
     let suffix = "/data.pkl"
     let roots = archive.entries.keys.filter { $0.hasSuffix(suffix) }.map {
@@ -58,7 +60,7 @@ struct TorchContents {
     return root
   }
 
-  /// The checked bytes of an entry.
+  /// Returns the bytes of an entry after checking them.
   private static func content(
     _ name: String, _ archive: ZipArchive, _ file: FileBytes
   ) throws(WeightError) -> UnsafeRawBufferPointer {
@@ -87,13 +89,13 @@ struct TorchContents {
   }
 }
 
-/// Why a file is in one of torch's other forms, or nil when it starts like a zip.
+/// Says which other format a file has; nil when it starts as a zip does.
 func unsupportedTorchForm(_ bytes: UnsafeRawBufferPointer) -> String? {
   if bytes.starts(with: [0x50, 0x4B, 3, 4]) || bytes.starts(with: [0x50, 0x4B, 5, 6]) {
     return nil
   }
   let advice = "load it in torch and save it again with torch.save or as safetensors"
-  // The pickled magic number 0x1950a86a20f9469cfc6c that opens torch's files before version 1.6.
+  // Files of torch before version 1.6 begin with the pickled magic number 0x1950a86a20f9469cfc6c.
   let magic: [UInt8] = [
     0x80, 2, 0x8A, 10, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19,
   ]

@@ -4,9 +4,9 @@ public import TensorRuntime
 
 /// A file written by `torch.save` (`.bin`, `.pt`, `.ckpt`), read without executing anything.
 ///
-/// Nested dictionaries are flattened with dots, and a checkpoint wrapped in `state_dict` is unwrapped.
-/// Objects of foreign classes stay inert; asking for a tensor that depends on one is an error, their
-/// mere presence is not. A storage's checksum is verified when a tensor of it is first read.
+/// Names of nested dictionaries are joined with dots, and a checkpoint inside `state_dict` is taken
+/// out of it. A file may hold objects of unknown classes; only reading a tensor that depends on one
+/// is an error. The checksum of a storage is verified when a tensor of it is first read.
 public struct TorchFile: WeightSource {
   /// The names of all tensors, sorted.
   public let keys: [String]
@@ -14,7 +14,7 @@ public struct TorchFile: WeightSource {
   public let scalars: [String: JSONValue]
   private let file: FileBytes
   private let tensors: [String: PickleTensor]
-  /// Names that stand for foreign objects, with what they are.
+  /// The names of objects of unknown classes, with their classes.
   private let opaque: [String: String]
   private let storages: [String: ZipArchive.Entry]
   private let isBigEndian: Bool
@@ -23,7 +23,9 @@ public struct TorchFile: WeightSource {
   /// The path of the file.
   public var location: String { file.path }
 
-  /// Opens a file: reads its table of contents and its pickle, no tensor.
+  /// Opens a file.
+  ///
+  /// Its table of contents and its pickle are read, but no tensor.
   ///
   /// - Parameter path: A regular file or a link to one.
   /// - Throws: `WeightError` when it is missing, malformed or in a form that is not read.
@@ -63,7 +65,8 @@ public struct TorchFile: WeightSource {
     try checkStorages()
   }
 
-  /// Every storage must exist and be long enough, so that reading a tensor cannot leave its entry.
+  /// Checks that every storage exists and is long enough, so that reading a tensor stays inside its
+  /// entry.
   private func checkStorages() throws(WeightError) {
     for (key, tensor) in tensors {
       let storage = tensor.storage
@@ -148,7 +151,8 @@ public struct TorchFile: WeightSource {
     _ tensor: PickleTensor, key: String, from bytes: UnsafeRawBufferPointer
   ) throws(WeightError) -> RawTensor {
     let count = tensor.shape.reduce(1, *)
-    // An expanded tensor repeats elements without bound; a real one has about as many as its storage.
+    // An expanded tensor repeats stored elements, and may be of any size. Tensors of models have
+    // about as many elements as their storage.
     guard count <= max(tensor.storage.count, 1 << 20) else {
       throw .unsupportedTensor(
         source: location, key: key,
@@ -180,7 +184,7 @@ private func gather(
     var axis = shape.count - 1
     while axis >= 0 {
       index[axis] += 1
-      // The stride of a dimension of size 1 may be anything and cancels out, even when it wraps.
+      // A dimension of size 1 may have any stride: it is subtracted again, even when the sum wraps.
       source &+= tensor.strides[axis]
       if index[axis] < shape[axis] { break }
       source &-= tensor.strides[axis] &* shape[axis]
@@ -199,7 +203,7 @@ private func swapBytes(_ bytes: UnsafeMutableRawBufferPointer, elementSize: Int)
   }
 }
 
-/// The names of entries whose checksum was found right.
+/// The names of the entries whose checksum has been verified.
 private final class VerifiedEntries: Sendable {
   private let names = Mutex<Set<String>>([])
 

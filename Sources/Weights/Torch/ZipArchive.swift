@@ -1,20 +1,26 @@
-/// A broken or unsupported zip; the file adds its path.
+/// The reason why a zip is refused.
+///
+/// The caller adds the file's path.
 enum ZipFault: Error {
   case malformed(String)
   case unsupported(String)
 }
 
-/// The checked table of contents of a zip whose entries are stored, as torch writes them.
+/// The checked table of contents of a zip whose entries are stored uncompressed, as torch writes
+/// them.
 ///
-/// Names, sizes and places of central directory and local headers must agree, entries must not overlap,
-/// and nothing is ever unpacked, so reading an entry never costs more than its bytes.
+/// The central directory and the local headers must agree on names, sizes and places, and entries
+/// must not overlap. Nothing is ever unpacked, so that an entry never takes more memory than its
+/// bytes.
 struct ZipArchive {
   struct Entry: Sendable {
     let name: String
     let crc: UInt32
-    /// Where the content lies in the file.
+    /// The place of the content in the file.
     let range: Range<Int>
-    /// Whether the content is not stored as it is; such an entry cannot be read.
+    /// Whether the content is compressed.
+    ///
+    /// Such an entry cannot be read.
     let isCompressed: Bool
   }
 
@@ -46,7 +52,7 @@ struct ZipArchive {
   }
 }
 
-/// Reads the records of a zip with every offset checked.
+/// Reads the records of a zip, and checks every offset.
 private struct ZipReader {
   let bytes: UnsafeRawBufferPointer
 
@@ -73,7 +79,7 @@ private struct ZipReader {
   private func u32(_ offset: Int) -> UInt32 { read(offset, as: UInt32.self) }
   private func u64(_ offset: Int) -> UInt64 { read(offset, as: UInt64.self) }
 
-  /// Finds the end record whose comment reaches exactly to the end of the file.
+  /// Finds the end record, whose comment must reach exactly to the end of the file.
   private func endRecordOffset() throws(ZipFault) -> Int {
     guard bytes.count >= 22 else { throw .malformed("truncated: \(bytes.count) bytes") }
     var offset = bytes.count - 22
@@ -165,7 +171,8 @@ private struct ZipReader {
     guard flags & 0x2041 == 0 else { throw .unsupported("entry '\(name)' is encrypted") }
   }
 
-  /// Sizes and header offset, from the 64-bit extra field where the short fields say so.
+  /// Returns the sizes and the header's offset, from the 64-bit extra field where the short fields
+  /// refer to it.
   private func wideFields(
     extra: Range<Int>, record: Int, name: String
   ) throws(ZipFault) -> (compressed: UInt64, size: UInt64, offset: UInt64) {
@@ -200,7 +207,7 @@ private struct ZipReader {
     return values
   }
 
-  /// What the central directory says about an entry.
+  /// The record of an entry in the central directory.
   private struct CentralRecord {
     let name: String
     let nameCount: Int
@@ -209,7 +216,7 @@ private struct ZipReader {
     let stored: UInt64
   }
 
-  /// Checks the local header against the central record and returns where the content lies.
+  /// Checks that the local header agrees with the central record, and returns the content's place.
   private func contentRange(_ record: CentralRecord, limit: Int) throws(ZipFault) -> Range<Int> {
     let name = record.name
     guard limit >= 30, record.header <= UInt64(limit - 30), u32(Int(record.header)) == 0x0403_4B50

@@ -8,9 +8,11 @@ struct NodesCommand: ParsableCommand {
     commandName: "nodes", abstract: "Lists the node types.")
 
   @Flag(help: "Prints the declarations as one JSON document.") var json = false
+  @Flag(help: "Prints the declarations as one page in Markdown.") var markdown = false
 
   func run() throws {
     let catalog = try NodeCatalog.standard()
+    if markdown { return Terminal.result(NodeReference(catalog: catalog).markdown) }
     if json {
       try JSONOutput.print(catalog.schemas)
       return

@@ -1,6 +1,7 @@
 import Foundation
 
-/// How far a run is, for people: one line that is redrawn on a terminal, plain lines elsewhere.
+/// Shows the progress of a run: on a terminal in one line that is redrawn, elsewhere in plain
+/// lines.
 struct ProgressView {
   /// Where the lines go.
   enum Style {
@@ -11,7 +12,9 @@ struct ProgressView {
   }
 
   let style: Style
-  /// The nodes under way: file readers work beside a computation.
+  /// The nodes that run now.
+  ///
+  /// Several may, because nodes that read files run beside a computation.
   private var nodes: [String: NodeProgress] = [:]
   private var shown = ""
   private var lastPlainLine = 0.0
@@ -56,7 +59,7 @@ struct ProgressView {
     switch style {
     case .bar: drawBar(at: now)
     case .plain:
-      // Often enough to see that it lives, seldom enough for a log.
+      // Every five seconds, which shows that the run goes on and does not fill a log.
       guard now - lastPlainLine >= 5, step < count else { return }
       lastPlainLine = now
       Terminal.message(

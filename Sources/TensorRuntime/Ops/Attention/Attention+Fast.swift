@@ -9,12 +9,12 @@ extension AttentionTable {
   }
 }
 
-/// Keys and values packed once per head, then blocks of queries with a running softmax.
+/// Packs keys and values once per head, then computes blocks of queries with a running softmax.
 func onlineAttention(_ call: AttentionCall, kernels: KernelSet) {
   let table = kernels.table
   let p = call.problem
   let heads = p.batch * p.heads
-  // Queries lie across the lanes: blocks are whole panels of them.
+  // Each lane of a vector holds one query, so a block is a whole number of panels of queries.
   let rows = CK_QUERY_ROWS / table.pointee.panel * table.pointee.panel
   let blocks = (p.queries + rows - 1) / rows
   let packed = table.pointee.attention_packed_floats(p.keys, p.headSize)

@@ -1,4 +1,5 @@
-/// Tiles of queries against tiles of keys, with the softmax corrected as keys stream by.
+/// Multiplies tiles of queries with tiles of keys, and corrects the softmax after each tile of
+/// keys.
 func tiledAttention(_ call: AttentionCall) {
   let problem = call.problem
   let queryTile = 128
@@ -47,7 +48,7 @@ private struct AttentionTile {
     }
   }
 
-  /// scores = Q·Kᵀ/√d.
+  /// Computes scores = Q·Kᵀ/√d.
   private func score(_ keys: Range<Int>, into scores: UnsafeMutablePointer<Float>) {
     let problem = call.problem
     let q =
@@ -62,7 +63,8 @@ private struct AttentionTile {
       into: (scores, keys.count), scale: problem.scale)
   }
 
-  /// Turns scores into weights relative to the largest score so far, and rescales what was summed.
+  /// Turns scores into weights relative to the largest score so far, and rescales the sums of the
+  /// earlier tiles.
   private func soften(
     _ keys: Range<Int>, _ scores: UnsafeMutablePointer<Float>,
     sums: UnsafeMutablePointer<Float>, largest: UnsafeMutablePointer<Float>,

@@ -6,7 +6,7 @@ import Musl
 import Darwin
 #endif
 
-/// Plain loops in double precision, one query at a time.
+/// Computes attention by plain loops in double precision, one query at a time.
 func referenceAttention(_ call: AttentionCall) {
   let problem = call.problem
   let size = problem.headSize

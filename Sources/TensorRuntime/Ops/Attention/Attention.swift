@@ -36,7 +36,7 @@ public func scaledDotProductAttention(
   }
 }
 
-/// What an attention is asked for.
+/// The sizes and options of an attention.
 struct AttentionProblem: Sendable, CustomStringConvertible {
   let batch: Int
   let queries: Int
@@ -73,7 +73,7 @@ struct AttentionCall {
   let output: UnsafeMutablePointer<Float>
 }
 
-/// The ways to compute attention.
+/// The implementations of attention.
 enum AttentionTable {
   typealias Body = @Sendable (AttentionCall) -> Void
 

@@ -31,8 +31,9 @@ extension ConvTable {
       body: { WinogradConv($0, kernels: kernels, tile: tile) })
   }
 
-  /// F(6x6, 3x3) is kept to maps that the layer allows it for: on small ones too much of a tile lies
-  /// outside, and errors add up over the layers.
+  /// Refuses F(6x6, 3x3) for maps smaller than the layer allows.
+  ///
+  /// On small maps much of a tile lies outside the map, and the errors of many layers add up.
   @Sendable private static func largeMapRefusal(_ problem: ConvProblem) -> Refusal? {
     if problem.outputHeight * problem.outputWidth < problem.largeTileMap {
       return Refusal("a small map")
@@ -42,10 +43,11 @@ extension ConvTable {
 }
 
 extension ConvCall {
-  /// Lends the geometry of the input: where each row and column of the padded, enlarged map lies.
+  /// Lends the geometry of the input, which says where each row and column of the padded and
+  /// enlarged map lies in memory.
   ///
   /// - Parameters:
-  ///   - tile: The maps reach past the last output to the end of a tile of this side.
+  ///   - tile: The side of a tile; rows and columns are described to the end of the last tile.
   ///   - body: Receives the geometry, valid during the call only.
   func withKernelInput(tile: Int = 1, _ body: (ck_conv_input) -> Void) {
     let p = problem
@@ -73,7 +75,7 @@ extension ConvCall {
     }
   }
 
-  /// What follows the sums.
+  /// The work that follows the sums: bias, other terms and activation.
   func epilogue(bias: FloatView?) -> ck_epilogue {
     ck_epilogue(
       bias: bias?.pointer, per_sample: perChannel, residual: residual,
@@ -82,7 +84,9 @@ extension ConvCall {
   }
 }
 
-/// Any convolution as a product of gathered patches with packed weights; 1x1 needs no gathering.
+/// Computes any convolution as a product of gathered patches with packed weights.
+///
+/// Kernels of 1x1 need no gathering.
 struct PatchConv: ConvKernel {
   private let parameters: ConvParameters
   private let weights: PackedPanels
@@ -111,7 +115,9 @@ struct PatchConv: ConvKernel {
   }
 }
 
-/// Convolutions with at most four outputs: lanes along the input channels.
+/// Computes convolutions with at most four outputs.
+///
+/// The lanes of a vector hold input channels.
 struct NarrowConv: ConvKernel {
   /// [outputs][tap][input].
   private let weight: Storage

@@ -1,4 +1,4 @@
-/// The ways to compute convolutions.
+/// The implementations of convolutions.
 enum ConvTable {
   typealias Maker = @Sendable (ConvParameters) -> any ConvKernel
 

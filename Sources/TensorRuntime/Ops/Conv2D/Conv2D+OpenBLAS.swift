@@ -1,4 +1,4 @@
-/// Blocks of output pixels: their input windows are gathered into a matrix and multiplied.
+/// Computes blocks of output pixels: gathers their input windows into a matrix and multiplies it.
 struct OpenBLASConv: ConvKernel {
   /// [kh·kw·I, O].
   private let weight: Storage
@@ -49,8 +49,9 @@ struct OpenBLASConv: ConvKernel {
     }
   }
 
-  /// Output pixels per block: a function of the problem alone, so that results never depend on
-  /// the number of threads.
+  /// Output pixels per block.
+  ///
+  /// They depend on the problem alone, so that results do not depend on the number of threads.
   private static func blockPixels(_ problem: ConvProblem) -> Int {
     let shares = max(32, (problem.outputPixels + 15) / 16)
     return min(256, (shares + 31) / 32 * 32)

@@ -1,4 +1,4 @@
-/// Plain loops in double precision.
+/// Computes convolutions by plain loops in double precision.
 struct ReferenceConv: ConvKernel {
   private let weight: FloatView
   private let bias: FloatView?

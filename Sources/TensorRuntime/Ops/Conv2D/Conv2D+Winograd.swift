@@ -1,12 +1,12 @@
 import CKernels
 
-/// The sizes of output tile that Winograd's convolutions come in, F(m x m, 3x3).
+/// The sizes m of output tiles for which there are Winograd convolutions, F(m x m, 3x3).
 enum WinogradTile: Int, Sendable, CaseIterable {
-  /// 16 multiplications where 36 would be; errors hardly above the direct sum's.
+  /// Takes 16 multiplications instead of 36, with errors hardly above those of the direct sum.
   case two = 2
-  /// 36 where 144 would be.
+  /// Takes 36 multiplications instead of 144.
   case four = 4
-  /// 64 where 324 would be, at four times the error of `four`.
+  /// Takes 64 multiplications instead of 324, with four times the error of `four`.
   case six = 6
 
   /// The kernels of this size.
@@ -25,26 +25,31 @@ enum WinogradTile: Int, Sendable, CaseIterable {
   }
 }
 
-/// Stride-1 3x3 convolutions by Winograd's method: products of transformed tiles and weights.
+/// Computes 3x3 convolutions of stride 1 by Winograd's method: products of transformed tiles and
+/// transformed weights.
 ///
-/// Weights are transformed next to their use: that is cheaper than reading transformed ones, two to
-/// seven times as many, from memory. Tiles go by in groups. Where there are many groups, each task
-/// makes all of one by itself; otherwise the tasks share a group and each makes some panels of
-/// output channels. Neither changes a bit of the result.
+/// Weights are transformed just before they are used, because that is cheaper than reading the
+/// transformed ones from memory, which are two to seven times as many. Tiles are computed in
+/// groups. Where there are many groups, each task computes a whole group by itself. Otherwise the
+/// tasks share a group, and each computes some panels of output channels. Both ways give the same
+/// bits.
 struct WinogradConv: ConvKernel {
   private let parameters: ConvParameters
   private let weights: PackedPanels
   private let tile: WinogradTile
   private let table: ck_winograd_kernels
-  /// Outputs of this size leave every cache before they are read again.
+  /// Results of at least this size are written past the caches, for they would leave them anyway
+  /// before they are read again.
   private let streamedBytes: Int
 
-  /// Tiles in a group that one task makes alone: many share each transformed weight.
+  /// The tiles of a group that one task computes alone.
+  ///
+  /// They share each transformed weight.
   private static let aloneTiles = 64
-  /// The most tiles in a group that tasks share, and the most memory of its transformed input.
+  /// The most tiles of a group that tasks share, and the most floats of its transformed input.
   private static let groupTiles = 128
   private static let groupBytes = 24 << 20
-  /// Fewer channels than this fill too little of a vector.
+  /// The fewest channels that fill enough of a vector.
   private static let fewestChannels = 16
 
   @Sendable static func refusal(_ problem: ConvProblem) -> Refusal? {
@@ -88,13 +93,14 @@ struct WinogradConv: ConvKernel {
     }
   }
 
-  /// Panels whose sums over so many tiles stay in the second-level cache beside their weights.
+  /// How many panels to compute in one call: their sums over all tiles and their weights stay in
+  /// the second-level cache together.
   private func panelsPerCall(tiles: Int) -> Int {
     let sums = table.positions * tiles * weights.kernels.panel * MemoryLayout<Float>.stride
     return min(4, max(1, CacheSize.secondLevel * 3 / 8 / sums))
   }
 
-  /// Each task transforms, multiplies and stores whole groups of tiles in memory of its own.
+  /// Lets each task transform, multiply and store whole groups of tiles, in memory of its own.
   private func runAlone(
     groups: Int, tiles: Int, channels: Int,
     _ problem: (Range<Int>, UnsafeMutablePointer<Float>) -> ck_winograd
@@ -117,7 +123,7 @@ struct WinogradConv: ConvKernel {
     }
   }
 
-  /// All tasks work on one group of tiles after the other.
+  /// Lets all tasks work on the same group of tiles, one group after the other.
   private func runTogether(
     tiles: Int, channels: Int,
     _ problem: (Range<Int>, UnsafeMutablePointer<Float>) -> ck_winograd
@@ -133,7 +139,8 @@ struct WinogradConv: ConvKernel {
 
   private func run(_ group: ck_winograd) {
     let tiles = group.tile_end - group.tile_begin
-    // Few panels on many threads: tiles are split too, at the price of transforming weights twice.
+    // Where there are fewer panels than threads the tiles are split too, although weights are then
+    // transformed more than once.
     let wanted = (2 * Parallel.threadCount + weights.panels - 1) / weights.panels
     let splits = max(1, min(wanted, tiles / 14))
     let largest = (tiles + splits - 1) / splits

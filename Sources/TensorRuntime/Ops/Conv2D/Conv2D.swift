@@ -43,8 +43,8 @@ public struct Conv2D: Sendable {
 
   private let largeTileMap: Int
 
-  /// Pixels of the smallest maps that the fastest and least exact algorithm is used for, unless a layer
-  /// says otherwise.
+  /// The smallest maps, in pixels, for which a layer uses the fastest and least exact algorithm
+  /// unless it is told otherwise.
   public static let largeMap = 128 * 128
   /// The number of channels taken.
   public var inputChannels: Int { parameters.inputChannels }
@@ -58,8 +58,8 @@ public struct Conv2D: Sendable {
   ///   - bias: [O], or nil for none.
   ///   - stride: Pixels between outputs.
   ///   - padding: Zeros around the input.
-  ///   - largeTileMap: Pixels of the smallest maps that F(6x6, 3x3) may be used for, whose error is four
-  ///     times that of smaller tiles.
+  ///   - largeTileMap: The smallest maps, in pixels, for which F(6x6, 3x3) may be used. Its error
+  ///     is four times that of smaller tiles.
   public init(
     weight: RawTensor, bias: RawTensor?, stride: Int = 1, padding: Padding,
     largeTileMap: Int = Conv2D.largeMap
@@ -146,7 +146,9 @@ final class ConvParameters: Sendable {
   let padding: Padding
   /// Packed forms that several kernels may share.
   let packs = PackCache()
-  /// Float32 [O, I, kh, kw]: the stored memory itself where it is float32.
+  /// The weight as float32 [O, I, kh, kw].
+  ///
+  /// Nothing is copied where it is stored as float32.
   var plainWeight: FloatView { weight.alignedFloats() }
 
   var outputChannels: Int { weight.shape[0] }
@@ -162,15 +164,15 @@ final class ConvParameters: Sendable {
   }
 }
 
-/// What a convolution kernel is asked for.
+/// The sizes and options of a convolution.
 struct ConvProblem: Sendable, CustomStringConvertible {
   let batch: Int
   let inputChannels: Int
   let outputChannels: Int
-  /// The input as it lies in memory.
+  /// The size of the input as it lies in memory.
   let sourceHeight: Int
   let sourceWidth: Int
-  /// The input as the convolution sees it: enlarged, or the same.
+  /// The size of the input that is convolved, which is larger if the input is enlarged first.
   let height: Int
   let width: Int
   let kernelHeight: Int
@@ -181,7 +183,7 @@ struct ConvProblem: Sendable, CustomStringConvertible {
   let hasBias: Bool
   let hasResidual: Bool
   let hasPerChannel: Bool
-  /// Pixels of the smallest map for the largest tiles.
+  /// The smallest map, in pixels, for which the largest tiles may be used.
   var largeTileMap = Conv2D.largeMap
 
   var isUpsampled: Bool { sourceHeight != height || sourceWidth != width }
@@ -191,7 +193,7 @@ struct ConvProblem: Sendable, CustomStringConvertible {
   var outputWidth: Int {
     Self.outputSize(width + padding.left + padding.right, kernelWidth, stride)
   }
-  /// Over the whole batch.
+  /// The number of output pixels of the whole batch.
   var outputPixels: Int { batch * outputHeight * outputWidth }
   /// The length of the sum for one output.
   var taps: Int { kernelHeight * kernelWidth * inputChannels }
@@ -240,6 +242,6 @@ struct ConvCall {
 
 /// One implementation with one layer's weights in its own form.
 protocol ConvKernel: Sendable {
-  /// Computes the whole result, in parallel, with results independent of the thread count.
+  /// Computes the whole result in parallel. It does not depend on the number of threads.
   func run(_ call: ConvCall)
 }

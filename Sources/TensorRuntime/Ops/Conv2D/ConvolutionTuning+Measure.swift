@@ -1,10 +1,12 @@
 import ResgraphFiles
 
 extension ConvolutionTuning {
-  /// Measures every way with the instruction set in use, on all threads; takes a few seconds.
+  /// Measures every algorithm with the instruction set in use, on all threads.
   ///
-  /// Two shapes are timed, one with many channels and one with few, because the two speeds of a way
-  /// follow from its times for two different mixtures of work.
+  /// This takes a few seconds.
+  ///
+  /// Two shapes are timed, one with many channels and one with few, because the two speeds of an
+  /// algorithm follow from its times for two different mixtures of work.
   ///
   /// - Returns: The speeds; empty where this instruction set has no kernels of its own.
   public static func measured() -> ConvolutionTuning {
@@ -20,7 +22,8 @@ extension ConvolutionTuning {
     }
     let algorithms = Algorithm.allCases
     var runs = algorithms.map { way in shapes.map { TimedConvolution($0, way, kernels) } }
-    // All in turn, so that no busy moment of the machine counts against one of them alone.
+    // The algorithms take turns, so that a busy moment of the machine does not slow only one of
+    // them.
     for _ in 0..<Self.rounds {
       for way in runs.indices {
         for shape in shapes.indices { runs[way][shape].measure() }
@@ -36,10 +39,10 @@ extension ConvolutionTuning {
 
   private static let rounds = 8
 
-  /// The speeds of a way by its times for two mixtures of work.
+  /// Derives the speeds of an algorithm from its times for two mixtures of work.
   ///
-  /// Small errors of the times become large ones of the speeds. Where these are far from what is
-  /// known of the way, or no two explain the times, the built-in ones are taken in proportion.
+  /// Small errors of the times become large errors of the speeds. Where the speeds are far from the
+  /// built-in ones, or no two speeds explain the times, the built-in ones are scaled to the times.
   static func speed(
     of algorithm: Algorithm, _ works: [ConvolutionWork], _ times: [Double]
   ) -> Speed? {
@@ -52,7 +55,7 @@ extension ConvolutionTuning {
     return isNear ? solved : scaled
   }
 
-  /// The two speeds that explain two times; nil when none do.
+  /// The two speeds that explain two times; nil when there are no such speeds.
   static func solve(_ works: [ConvolutionWork], _ times: [Double]) -> Speed? {
     let (a, b) = (works[0], works[1])
     let determinant = a.operations * b.transforms - b.operations * a.transforms
@@ -65,7 +68,7 @@ extension ConvolutionTuning {
 }
 
 extension ConvolutionTuning.Speed {
-  /// These speeds in proportion, such that all works together take the time they took.
+  /// These speeds times one factor, with which all works together take the time that was measured.
   func scaled(_ works: [ConvolutionWork], _ times: [Double]) -> Self? {
     let expected = works.reduce(0) { $0 + $1.operations / operations + $1.transforms / transforms }
     let factor = expected / times.reduce(0, +)
@@ -74,7 +77,7 @@ extension ConvolutionTuning.Speed {
   }
 }
 
-/// One way to compute one convolution, and its fastest run so far.
+/// One algorithm for one convolution, and the time of its fastest run so far.
 private struct TimedConvolution {
   private(set) var fastest = Double.infinity
   private let problem: ConvProblem

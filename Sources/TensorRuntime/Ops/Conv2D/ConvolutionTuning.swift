@@ -1,9 +1,9 @@
-/// Speeds of the ways to convolve, by which one is chosen for each shape.
+/// The speeds of the algorithms for convolutions, from which one is chosen for each shape.
 ///
-/// The built-in speeds suit current processors; measured ones, stored in the cache folder, take
-/// their place at the next start. With the same speeds the choice is always the same.
+/// The built-in speeds suit current processors. Measured speeds that are stored in the cache folder
+/// replace them at the next start. With the same speeds the choice is always the same.
 public struct ConvolutionTuning: Sendable, Equatable {
-  /// A way to compute 3x3 convolutions.
+  /// An algorithm for 3x3 convolutions.
   public enum Algorithm: String, Sendable, CaseIterable {
     /// Products of gathered patches.
     case direct
@@ -14,7 +14,7 @@ public struct ConvolutionTuning: Sendable, Equatable {
     /// Winograd's F(6x6, 3x3).
     case winograd6
 
-    /// The tile of the Winograd ways.
+    /// The tile of a Winograd algorithm; nil for the direct one.
     var tile: WinogradTile? {
       switch self {
       case .direct: nil
@@ -25,43 +25,47 @@ public struct ConvolutionTuning: Sendable, Equatable {
     }
   }
 
-  /// How fast one way is on all threads.
+  /// How fast one algorithm is on all threads.
   public struct Speed: Sendable, Equatable {
     /// Floating-point operations of the products, per second.
     public var operations: Double
     /// Values transformed or gathered, per second.
     public var transforms: Double
 
-    /// Takes two speeds.
+    /// Makes a pair of speeds.
     ///
     /// - Parameters:
-    ///   - operations: Of the products, per second.
+    ///   - operations: Floating-point operations of the products, per second.
     ///   - transforms: Values transformed or gathered, per second.
     public init(operations: Double, transforms: Double) {
       self.operations = operations
       self.transforms = transforms
     }
 
-    /// Whether both are speeds that a computer can have.
+    /// Whether both numbers are within what computers reach.
     var isPlausible: Bool {
       let range = 1e6...1e16
       return range.contains(operations) && range.contains(transforms)
     }
   }
 
-  /// The speeds of each way with each instruction set; a way that is not listed has the built-in one.
+  /// The speeds of each algorithm with each instruction set.
+  ///
+  /// An algorithm that is not listed has its built-in speed.
   public var speeds: [ISA: [Algorithm: Speed]]
 
-  /// Takes speeds.
+  /// Makes a set of speeds.
   ///
   /// - Parameter speeds: For each instruction set, those that were measured.
   public init(speeds: [ISA: [Algorithm: Speed]]) { self.speeds = speeds }
 
-  /// Those in use: the stored ones, or the built-in ones where nothing sound is stored.
+  /// The speeds in use: the stored ones, or the built-in ones where none can be read.
   public static let current = stored.tuning ?? ConvolutionTuning(speeds: [:])
 
-  /// Only ratios matter: products of Winograd's tiles run a little slower than plain ones, for their
-  /// operands come from a farther cache.
+  /// The built-in speeds, of which only the ratios matter.
+  ///
+  /// Products of Winograd's tiles run a little slower than plain ones, because their operands come
+  /// from a more distant cache.
   static let builtIn: [Algorithm: Speed] = [
     .direct: Speed(operations: 230e9, transforms: 12e9),
     .winograd2: Speed(operations: 200e9, transforms: 6e9),
@@ -69,7 +73,7 @@ public struct ConvolutionTuning: Sendable, Equatable {
     .winograd6: Speed(operations: 190e9, transforms: 6e9),
   ]
 
-  /// Seconds that a problem is expected to take.
+  /// Predicts how many seconds a problem takes.
   func seconds(_ problem: ConvProblem, _ algorithm: Algorithm, _ isa: ISA) -> Double {
     let speed = speeds[isa]?[algorithm] ?? Self.builtIn[algorithm]
     guard let speed else { return .infinity }
@@ -78,7 +82,7 @@ public struct ConvolutionTuning: Sendable, Equatable {
   }
 }
 
-/// What a way to convolve has to do for a problem.
+/// The work of an algorithm for one problem.
 struct ConvolutionWork: Equatable {
   /// Floating-point operations of the products.
   let operations: Double
@@ -97,7 +101,7 @@ struct ConvolutionWork: Equatable {
     let tiles = Double(tile.count(problem))
     let positions = Double((tile.rawValue + 2) * (tile.rawValue + 2))
     operations = 2 * tiles * positions * inputs * outputs
-    // Each group of tiles transforms the weights anew.
+    // The weights are transformed again for each group of tiles.
     let groups = (tiles / 64).rounded(.up)
     transforms = positions * (tiles * (inputs + outputs) + groups * inputs * outputs / 2)
   }

@@ -11,7 +11,7 @@ extension ActivationTable {
   }
 }
 
-/// One pass, a vector at a time.
+/// Applies the activation in one pass, a vector at a time.
 func vectorActivation(
   _ source: UnsafePointer<Float>, _ destination: UnsafeMutablePointer<Float>,
   _ problem: ElementwiseProblem, kernels: KernelSet

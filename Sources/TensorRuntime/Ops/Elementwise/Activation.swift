@@ -19,7 +19,7 @@ public enum Activation: String, Sendable, CaseIterable {
   /// max(x, 0).
   case relu
 
-  /// The function in double precision: what implementations are compared with.
+  /// The function in double precision, with which tests compare the implementations.
   func reference(_ x: Double) -> Double {
     switch self {
     case .none: x

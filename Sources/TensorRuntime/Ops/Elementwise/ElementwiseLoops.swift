@@ -1,9 +1,11 @@
-/// The elements one block of an elementwise loop covers: large enough to hide a thread's wake-up.
+/// The elements of one block of an elementwise loop.
+///
+/// Computing a block takes longer than waking a thread.
 let elementwiseGrain = 1 << 16
 
 /// A function of one number.
 ///
-/// Operations are types, not closures, so that each loop is compiled for its operation and vectorises.
+/// Operations are types, not closures, so that the compiler specialises and vectorises each loop.
 protocol UnaryOperation: Sendable {
   func callAsFunction(_ x: Float) -> Float
 }

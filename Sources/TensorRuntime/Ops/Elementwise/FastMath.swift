@@ -1,12 +1,12 @@
-/// Elementary functions without branches or calls, so that loops over them vectorise anywhere.
+/// Elementary functions without branches or calls, so that compilers can vectorise loops over them.
 ///
 /// Errors are a few units in the last place. NaN stays NaN; the exponential overflows to infinity.
 enum FastMath {
   /// e^x.
   ///
   /// x is split into n·ln 2 + r with |r| <= ln 2 / 2; e^r is a Taylor polynomial of degree 7, and
-  /// 2^n is built from two halves so that results reach to infinity. What would be subnormal is
-  /// zero: processors are a hundred times slower with such numbers.
+  /// 2^n is built from two halves so that results reach to infinity. Subnormal results become zero,
+  /// because processors are a hundred times slower with subnormal numbers.
   @inline(__always)
   static func exp(_ x: Float) -> Float {
     let limited = x > 89 ? 89 : (x < -87.3 ? -87.3 : x)

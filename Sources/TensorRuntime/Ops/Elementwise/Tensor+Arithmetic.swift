@@ -125,7 +125,7 @@ extension Tensor {
     }
     return Tensor(shape: model.shape, layout: model.layout) { destination in
       Parallel.run(count: model.count, grain: elementwiseGrain) { range in
-        // Short runs, so that the partial sums stay in the innermost cache.
+        // The runs are short, so that the partial sums stay in the first-level cache.
         for start in stride(from: range.lowerBound, to: range.upperBound, by: 2048) {
           accumulate(parts, start..<min(range.upperBound, start + 2048), into: destination)
         }

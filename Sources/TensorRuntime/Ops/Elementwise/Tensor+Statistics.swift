@@ -19,7 +19,7 @@ extension Tensor {
   /// - Returns: The mean.
   public func mean() -> Float { Float(blockSum { Double($0) } / Double(count)) }
 
-  /// The largest magnitude; infinite or NaN elements are not hidden.
+  /// The largest magnitude; infinite or NaN if an element is.
   ///
   /// - Returns: The magnitude, 0 when there are no elements.
   public func maxAbs() -> Float {
@@ -59,7 +59,7 @@ extension Tensor {
   /// Whether any element is infinite or not a number.
   public var hasNonFinite: Bool {
     withUnsafeFloats { elements in
-      // An exponent of all ones marks both; the test is on bits so that it vectorises.
+      // Infinities and NaN have an exponent of all ones. A test of bits can be vectorised.
       var found: UInt32 = 0
       for element in elements {
         found |= element.bitPattern & 0x7f80_0000 == 0x7f80_0000 ? 1 : 0

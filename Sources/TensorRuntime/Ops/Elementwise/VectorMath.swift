@@ -1,4 +1,5 @@
-/// Reductions with eight independent partial sums: faster than one chain, and more precise.
+/// Reductions with eight independent partial sums, which are faster and more precise than one
+/// chain.
 enum VectorMath {
   @inline(__always)
   private static func load(_ pointer: UnsafePointer<Float>, _ index: Int) -> SIMD8<Float> {

@@ -2,12 +2,14 @@ import CKernels
 
 /// The C kernels of one instruction set.
 struct KernelSet: @unchecked Sendable {
-  /// What the processor must have.
+  /// The instruction set that the processor must have.
   let isa: ISA
-  /// The functions; the table is constant.
+  /// The functions.
+  ///
+  /// Nobody writes to the table.
   let table: UnsafePointer<ck_kernels>
 
-  /// The name of the instruction set, part of the names of implementations.
+  /// The name of the instruction set, which is part of the names of implementations.
   var name: String { String(cString: table.pointee.name) }
   /// Columns of a panel of packed weights.
   var panel: Int { table.pointee.panel }
@@ -23,7 +25,8 @@ struct KernelSet: @unchecked Sendable {
     return sets + [portable]
   }()
 
-  /// The set for work whose results do not depend on the instruction set: copies, exact conversions.
+  /// The set for work whose results do not depend on the instruction set, such as copies and exact
+  /// conversions.
   static var best: KernelSet {
     let cap = Dispatch.effectiveCap
     return compiled.first { cap.allows($0.isa) } ?? portable
@@ -34,7 +37,7 @@ struct KernelSet: @unchecked Sendable {
 }
 
 extension Activation {
-  /// The same function as the C kernels name it.
+  /// The C kernels' constant for this function.
   var kernel: ck_activation {
     switch self {
     case .none: CK_IDENTITY
@@ -46,7 +49,7 @@ extension Activation {
   }
 }
 
-/// Cuts `count` items into equal parts: part `index` of `parts`.
+/// Divides `count` items into `parts` parts of nearly equal size, and returns the one at `index`.
 func share(_ index: Int, of parts: Int, _ count: Int) -> Range<Int> {
   count * index / parts..<count * (index + 1) / parts
 }
@@ -54,7 +57,7 @@ func share(_ index: Int, of parts: Int, _ count: Int) -> Range<Int> {
 extension DType {
   /// The bytes that an element of a weight takes once a layer has packed it.
   ///
-  /// Half precision stays as it is where the kernels of an instruction set read it.
+  /// Half precision is not widened where there are kernels that read it.
   public var packedByteCount: Int {
     let readsHalves = KernelSet.offered.contains { Dispatch.effectiveCap.allows($0.isa) }
     return readsHalves && (self == .float16 || self == .bfloat16) ? 2 : 4

@@ -1,12 +1,12 @@
 import CKernels
 
-/// A weight matrix in the panels of one instruction set, stored in the type it came in.
+/// A weight matrix packed in panels for one instruction set, in the element type it was stored in.
 struct PackedPanels: Sendable {
   /// How the sum over a weight's inputs and taps is ordered.
   enum DepthOrder: String {
-    /// (tap, input): as patches of a channels-last map lie.
+    /// (tap, input), the order of a patch of a channels-last map.
     case tapsFirst
-    /// (input, tap): as the weight lies.
+    /// (input, tap), the order of the stored weight.
     case inputsFirst
   }
 
@@ -15,16 +15,18 @@ struct PackedPanels: Sendable {
   let type: ck_weight_type
   /// The length of a sum.
   let depth: Int
-  /// Outputs; twice the width of the result when gated.
+  /// The number of outputs, which is twice the width of the result when gated.
   let columns: Int
   let gated: Bool
 
   /// The address the kernels read from.
   var pointer: UnsafeRawPointer { UnsafeRawPointer(storage.pointer) }
-  /// Panels across the outputs; a gated one holds half as many pairs.
+  /// The number of panels across the outputs.
+  ///
+  /// A panel of a gated layer holds half as many pairs.
   var panels: Int { (columns + kernels.panel - 1) / kernels.panel }
 
-  /// Packs [outputs, inputs, taps...], or finds it packed in the cache.
+  /// Packs a weight [outputs, inputs, taps...], or finds it packed in the cache.
   init(
     _ weight: RawTensor, kernels: KernelSet, order: DepthOrder = .inputsFirst,
     gated: Bool = false, cache: PackCache
@@ -42,7 +44,7 @@ struct PackedPanels: Sendable {
     }
   }
 
-  /// Half precision stays as it is; everything else becomes float32.
+  /// The packed type: half precision stays as it is, all other types become float32.
   private static func type(of dtype: DType) -> ck_weight_type {
     switch dtype {
     case .float16: CK_FLOAT16
@@ -84,16 +86,18 @@ struct PackedPanels: Sendable {
     return storage
   }
 
-  /// Multiplies all rows of a problem whose weights these are.
+  /// Multiplies all rows of a problem with these weights.
   ///
-  /// Blocks of rows share a group of panels, so groups vary slowest. Each block copies its rows for
-  /// each group, and panels flow in ahead of their use: a group may be as large as a shared cache holds.
+  /// All blocks of rows use the same group of panels before the next group is begun. Each block
+  /// copies its rows again for each group. A group may be as large as the cache that the cores
+  /// share, because panels are prefetched.
   func multiply(rows: Int, _ problem: ck_gemm) {
     let table = kernels.table
     let tallest = depth > 8 * CK_BLOCK_DEPTH ? CK_BLOCK_ROWS / 2 : CK_BLOCK_ROWS
     let fewest = (rows + tallest - 1) / tallest
-    // A few blocks go evenly into the threads; of many, one more or less for a thread does not show,
-    // and fewer blocks than threads stay tall: then the groups of panels are split.
+    // A small number of blocks should divide evenly among the threads. Of many blocks one more for
+    // a thread hardly matters. Where there are fewer blocks than threads the blocks stay tall, and
+    // the groups of panels are split instead.
     let threads = Parallel.threadCount
     let rowBlocks =
       fewest >= threads && fewest < 16 * threads

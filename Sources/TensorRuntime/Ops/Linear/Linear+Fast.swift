@@ -9,7 +9,7 @@ extension LinearTable {
   }
 }
 
-/// Weights packed in panels, products and everything after them in one pass.
+/// Packs the weights in panels, and computes products, bias, residual and activation in one pass.
 struct PanelLinear: LinearKernel {
   private let parameters: LinearParameters
   private let kernels: KernelSet

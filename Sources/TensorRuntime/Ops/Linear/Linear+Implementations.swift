@@ -1,4 +1,4 @@
-/// The ways to compute linear layers.
+/// The implementations of linear layers.
 enum LinearTable {
   typealias Maker = @Sendable (LinearParameters) -> any LinearKernel
 

@@ -1,4 +1,5 @@
-/// Tiles of the result by single-threaded OpenBLAS, finished while they are in cache.
+/// Computes tiles of the result by single-threaded OpenBLAS, and finishes each while it is in
+/// cache.
 struct OpenBLASLinear: LinearKernel {
   private let weight: FloatView
   private let bias: FloatView?
@@ -29,7 +30,9 @@ struct OpenBLASLinear: LinearKernel {
     }
   }
 
-  /// Tile sides that depend on the problem alone: large for speed, but enough tiles for all cores.
+  /// The sides of a tile, which depend on the problem alone.
+  ///
+  /// Tiles are large for speed, but small enough that all cores have some.
   static func tile(rows: Int, columns: Int) -> (rows: Int, columns: Int) {
     let tallest = 512
     let tileRows = min(rows, tallest)

@@ -1,4 +1,4 @@
-/// Plain loops in double precision.
+/// Computes a linear layer by plain loops in double precision.
 struct ReferenceLinear: LinearKernel {
   private let weight: FloatView
   private let bias: FloatView?

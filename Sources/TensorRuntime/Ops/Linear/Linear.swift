@@ -1,11 +1,11 @@
 /// A fully connected layer, y = activation(x·Wᵀ + b + residual).
 ///
-/// Also serves convolutions with 1x1 kernels over tokens.
+/// It also computes convolutions with 1x1 kernels, over tokens.
 public struct Linear: Sendable {
   let parameters: LinearParameters
   private let kernels = KernelCache<any LinearKernel>()
 
-  /// What tells this layer from all others while it lives.
+  /// An identity that no other layer has as long as this one exists.
   public var identity: ObjectIdentifier { ObjectIdentifier(parameters) }
   /// The number of features taken.
   public var inputs: Int { parameters.inputs }
@@ -98,7 +98,9 @@ final class LinearParameters: Sendable {
   let bias: FloatView?
   /// Packed forms that several kernels may share.
   let packs = PackCache()
-  /// Float32 [O, I]: the stored memory itself where it is float32.
+  /// The weight as float32 [O, I].
+  ///
+  /// Nothing is copied where it is stored as float32.
   var plainWeight: FloatView { weight.alignedFloats() }
 
   var outputs: Int { weight.shape[0] }
@@ -110,13 +112,15 @@ final class LinearParameters: Sendable {
   }
 }
 
-/// What a linear kernel is asked for.
+/// The sizes and options of a linear layer.
 struct LinearProblem: Sendable, CustomStringConvertible {
   let rows: Int
   let inputs: Int
-  /// Of the weight matrix; a gated result is half as wide.
+  /// The outputs of the weight matrix.
+  ///
+  /// A gated result is half as wide.
   let outputs: Int
-  /// Applied last; for gated problems, to the second half.
+  /// The function that is applied last; in gated problems, to the second half of the outputs.
   let activation: Activation
   let hasBias: Bool
   let hasResidual: Bool
@@ -148,6 +152,6 @@ struct LinearCall {
 
 /// One implementation with one layer's weights in its own form.
 protocol LinearKernel: Sendable {
-  /// Computes the whole result, in parallel, with results independent of the thread count.
+  /// Computes the whole result in parallel. It does not depend on the number of threads.
   func run(_ call: LinearCall)
 }

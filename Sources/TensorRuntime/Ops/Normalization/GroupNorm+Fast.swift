@@ -9,8 +9,8 @@ extension GroupNormTable {
   }
 }
 
-/// Moments of blocks of pixels that fit the second-level cache, merged in order, then one pass that
-/// scales, shifts and activates.
+/// Takes the moments of blocks of pixels that fit the second-level cache, merges them in order,
+/// then scales, shifts and activates in one pass.
 func momentsGroupNorm(_ call: GroupNormCall, kernels: KernelSet) {
   let table = kernels.table
   let p = call.problem
@@ -54,7 +54,8 @@ func momentsGroupNorm(_ call: GroupNormCall, kernels: KernelSet) {
   }
 }
 
-/// Merges the blocks of one sample in order (Chan et al.) and writes each channel's scale and shift.
+/// Merges the blocks of one sample in order (Chan et al.) and writes each channel's scale and
+/// shift.
 private func merge(
   _ call: GroupNormCall, _ moments: UnsafePointer<Double>, counts: [Double],
   into affine: UnsafeMutablePointer<Float>

@@ -1,7 +1,8 @@
-/// Two passes over memory: statistics of blocks of pixels, merged in order, then scale and shift.
+/// Normalises in two passes over memory: the first takes the statistics of blocks of pixels, which
+/// are merged in order, the second scales and shifts.
 ///
-/// Within a block, squares are taken about the block's own means while it is in cache, and the mean is
-/// subtracted before scaling, so that a large mean costs no precision.
+/// Within a block, deviations are taken from the block's own means while it is in cache, and the
+/// mean is subtracted before scaling, so that a large mean costs no precision.
 func portableGroupNorm(_ call: GroupNormCall) {
   let problem = call.problem
   let blockPixels = max(1, min(64, (1 << 15) / problem.channels))

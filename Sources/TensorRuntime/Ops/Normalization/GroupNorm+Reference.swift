@@ -1,4 +1,4 @@
-/// Plain loops in double precision.
+/// Normalises by plain loops in double precision.
 func referenceGroupNorm(_ call: GroupNormCall) {
   let problem = call.problem
   let width = problem.channelsPerGroup

@@ -56,7 +56,7 @@ public struct GroupNorm: Sendable {
   }
 }
 
-/// What a group normalisation is asked for.
+/// The sizes and options of a group normalisation.
 struct GroupNormProblem: Sendable, CustomStringConvertible {
   let batch: Int
   /// Height · width.
@@ -92,7 +92,7 @@ struct GroupNormCall {
   let output: UnsafeMutablePointer<Float>
 }
 
-/// The ways to compute group normalisation.
+/// The implementations of group normalisation.
 enum GroupNormTable {
   typealias Body = @Sendable (GroupNormCall) -> Void
 

@@ -9,7 +9,7 @@ extension LayerNormTable {
   }
 }
 
-/// Three passes over each row in the first-level cache.
+/// Normalises each row in three passes, while it is in the first-level cache.
 func rowLayerNorm(_ call: LayerNormCall, kernels: KernelSet) {
   let p = call.problem
   Parallel.run(count: p.rows, grain: max(1, elementwiseGrain / p.width)) { rows in

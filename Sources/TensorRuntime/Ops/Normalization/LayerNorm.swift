@@ -44,7 +44,7 @@ public struct LayerNorm: Sendable {
   }
 }
 
-/// What a layer normalisation is asked for.
+/// The sizes of a layer normalisation.
 struct LayerNormProblem: Sendable, CustomStringConvertible {
   let rows: Int
   let width: Int
@@ -71,7 +71,7 @@ struct LayerNormCall {
   let output: UnsafeMutablePointer<Float>
 }
 
-/// The ways to compute layer normalisation.
+/// The implementations of layer normalisation.
 enum LayerNormTable {
   typealias Body = @Sendable (LayerNormCall) -> Void
 
@@ -84,7 +84,7 @@ enum LayerNormTable {
     name: "reference", isa: .reference, body: { referenceLayerNorm($0) })
 }
 
-/// Plain loops in double precision.
+/// Normalises by plain loops in double precision.
 private func referenceLayerNorm(_ call: LayerNormCall) {
   let width = call.problem.width
   Parallel.run(count: call.problem.rows, grain: 16) { rows in
@@ -105,7 +105,7 @@ private func referenceLayerNorm(_ call: LayerNormCall) {
   }
 }
 
-/// Two passes over a row in cache, with independent partial sums that vectorise.
+/// Normalises each row in two passes, with independent partial sums that can be vectorised.
 private func portableLayerNorm(_ call: LayerNormCall) {
   let width = call.problem.width
   Parallel.run(count: call.problem.rows, grain: max(1, elementwiseGrain / width)) { rows in

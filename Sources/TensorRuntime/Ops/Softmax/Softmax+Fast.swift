@@ -11,7 +11,7 @@ extension SoftmaxTable {
   }
 }
 
-/// Three passes over each row.
+/// Computes each row in three passes.
 func rowSoftmax(
   _ source: UnsafePointer<Float>, _ destination: UnsafeMutablePointer<Float>,
   _ problem: SoftmaxProblem, kernels: KernelSet

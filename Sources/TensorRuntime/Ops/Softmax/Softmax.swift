@@ -25,7 +25,7 @@ public func softmax(_ x: Tensor) -> Tensor {
   }
 }
 
-/// What a softmax is asked for.
+/// The sizes of a softmax.
 struct SoftmaxProblem: Sendable, CustomStringConvertible {
   let rows: Int
   let width: Int
