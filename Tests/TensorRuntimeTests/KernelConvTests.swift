@@ -84,7 +84,8 @@ struct ConvCase: Sendable, CustomTestStringConvertible {
       let kernel = WinogradConv(parameters, kernels: kernels, tile: tile)
       let actual = conv.run(kernel)
       expectClose(
-        actual, expected, within: Tolerance(relative: bound), "\(conv.testDescription) \(conv.padding) \(tile)")
+        actual, expected, within: Tolerance(relative: bound),
+        "\(conv.testDescription) \(conv.padding) \(tile)")
       let streamed = WinogradConv(parameters, kernels: kernels, tile: tile, streamedBytes: 0)
       #expect(conv.run(streamed).floats() == actual.floats())
     }

@@ -30,7 +30,8 @@ import Testing
     }
     withTensors(query, key, value) {
       expectClose(
-        run { onlineAttention($0, kernels: kernels) }, run(referenceAttention), within: Tolerance(relative: 2e-5))
+        run { onlineAttention($0, kernels: kernels) }, run(referenceAttention),
+        within: Tolerance(relative: 2e-5))
     }
   }
 
@@ -59,7 +60,8 @@ import Testing
       }
       withTensors(x, weight, bias) {
         expectClose(
-          run { momentsGroupNorm($0, kernels: kernels) }, run(referenceGroupNorm), within: Tolerance(relative: 3e-6),
+          run { momentsGroupNorm($0, kernels: kernels) }, run(referenceGroupNorm),
+          within: Tolerance(relative: 3e-6),
           "\(problem)")
       }
     }
@@ -82,7 +84,8 @@ import Testing
     }
     withTensors(x, one, zero) {
       expectClose(
-        run { momentsGroupNorm($0, kernels: kernels) }, run(referenceGroupNorm), within: Tolerance(relative: 2e-4))
+        run { momentsGroupNorm($0, kernels: kernels) }, run(referenceGroupNorm),
+        within: Tolerance(relative: 2e-4))
     }
   }
 

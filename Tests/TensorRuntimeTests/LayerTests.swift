@@ -45,7 +45,7 @@ import Testing
 
   @Test(arguments: LayerTests.convolutions)
   func convolutionsAgree(_ problem: Conv) {
-    let weight = weights(
+    let weight = noiseWeights(
       [problem.outputs, problem.shape[1], problem.kernel.0, problem.kernel.1], seed: 1, scale: 0.2)
     let layer = Conv2D(
       weight: weight, bias: noiseWeights([problem.outputs], seed: 2), stride: problem.stride,

@@ -11,7 +11,8 @@ import Testing
   ])
   func groupNormAgrees(_ size: [Int]) {
     let layer = GroupNorm(
-      groups: size[4], weight: noiseWeights([size[1]], seed: 1), bias: noiseWeights([size[1]], seed: 2),
+      groups: size[4], weight: noiseWeights([size[1]], seed: 1),
+      bias: noiseWeights([size[1]], seed: 2),
       eps: 1e-5)
     let shape = Array(size[0..<4])
     // Groups of one or two numbers have hardly any deviation; rounding is all that a mean leaves.
@@ -28,7 +29,8 @@ import Testing
           let bound =
             shift == 0 && !isDegenerate
             ? Tolerance.reordered : Tolerance(maxError: 5e-5, nmse: 1e-10)
-          expectClose(result, reference, within: bound, "\(size) \(activation) shift \(shift) by \(name)")
+          expectClose(
+            result, reference, within: bound, "\(size) \(activation) shift \(shift) by \(name)")
         }
       }
     }

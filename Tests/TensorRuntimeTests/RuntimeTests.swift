@@ -135,7 +135,8 @@ extension GlobalStateTests {
       let conv = Conv2D(
         weight: noiseWeights([64, 64, 3, 3], seed: 1, scale: 0.05), bias: nil, padding: .same(1))
       let norm = GroupNorm(
-        groups: 8, weight: noiseWeights([64], seed: 2), bias: noiseWeights([64], seed: 3), eps: 1e-5)
+        groups: 8, weight: noiseWeights([64], seed: 2), bias: noiseWeights([64], seed: 3), eps: 1e-5
+      )
       let linear = Linear(weight: noiseWeights([192, 64], seed: 4, scale: 0.1), bias: nil)
       func step(_ x: Tensor) -> Tensor {
         let map = conv(norm(x, activation: .silu), residual: x)

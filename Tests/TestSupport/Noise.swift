@@ -7,6 +7,7 @@ import TensorRuntime
 ///   - seed: The generator's seed.
 ///   - scale: The numbers lie between -scale and scale, before the shift.
 ///   - shift: What is added to each number.
+/// - Returns: A tensor of that shape.
 public func noise(_ shape: [Int], seed: UInt64, scale: Float = 1, shift: Float = 0) -> Tensor {
   var generator = TorchGenerator(seed: seed)
   let values = generator.rand(shape.reduce(1, *))

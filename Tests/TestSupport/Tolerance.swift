@@ -21,6 +21,8 @@ public struct Tolerance: Sendable, CustomStringConvertible {
 
   /// The bound of one model or block against diffusers on the same weights in float32.
   public static let model = Tolerance(maxError: 2e-4, nmse: 1e-9)
+  /// The bound of one operator, or of one model that computes the same with other batches.
+  public static let op = Tolerance(maxError: 2e-5, nmse: 1e-10)
   /// The bound of one operator that adds the same float32 numbers in another order.
   public static let reordered = Tolerance(maxError: 1e-5, nmse: 5e-12)
   /// The bound of a convolution through Winograd's transforms, which lose up to a digit.

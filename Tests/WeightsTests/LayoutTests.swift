@@ -162,7 +162,8 @@ struct FolderTests {
   init() throws {
     folder = try TemporaryFolder()
     try folder.write(
-      #"{"unet":["diffusers","UNet2DConditionModel"],"vae":["diffusers","AutoencoderKL"],"safety_checker":[null,null],"text_encoder":["transformers","CLIPTextModel"],"tokenizer":["transformers","CLIPTokenizer"]}"#, to: "model_index.json")
+      #"{"unet":["diffusers","UNet2DConditionModel"],"vae":["diffusers","AutoencoderKL"],"safety_checker":[null,null],"text_encoder":["transformers","CLIPTextModel"],"tokenizer":["transformers","CLIPTokenizer"]}"#,
+      to: "model_index.json")
     try folder.write(#"{"cross_attention_dim":768,"attention_head_dim":8}"#, to: "unet/config.json")
     try folder.write(#"{"scaling_factor":0.5}"#, to: "vae/config.json")
     try folder.write("{}", to: "text_encoder/config.json")
@@ -256,7 +257,8 @@ struct FolderTests {
     let scheduler = "scheduler/scheduler_config.json"
     #expect(try missing(scheduler) == nil)
     try folder.write(
-      #"{"unet":["diffusers","UNet2DConditionModel"],"scheduler":["diffusers","DDIMScheduler"]}"#, to: "model_index.json")
+      #"{"unet":["diffusers","UNet2DConditionModel"],"scheduler":["diffusers","DDIMScheduler"]}"#,
+      to: "model_index.json")
     #expect(try missing(scheduler)?.contains(scheduler) == true)
 
     try FileManager.default.removeItem(atPath: folder.file(weights))
@@ -289,12 +291,15 @@ struct FolderTests {
 
   @Test("shards are joined, and an index cannot leave its folder")
   func shards() throws {
-    try folder.write(["a": testTensor([1])], to: "s/diffusion_pytorch_model-00001-of-00002.safetensors")
-    try folder.write(["b": testTensor([2])], to: "s/diffusion_pytorch_model-00002-of-00002.safetensors")
+    try folder.write(
+      ["a": testTensor([1])], to: "s/diffusion_pytorch_model-00001-of-00002.safetensors")
+    try folder.write(
+      ["b": testTensor([2])], to: "s/diffusion_pytorch_model-00002-of-00002.safetensors")
     try folder.write("{}", to: "s/config.json")
     func index(_ map: String) throws {
       try folder.write(
-        #"{"metadata":{},"weight_map":\#(map)}"#, to: "s/diffusion_pytorch_model.safetensors.index.json")
+        #"{"metadata":{},"weight_map":\#(map)}"#,
+        to: "s/diffusion_pytorch_model.safetensors.index.json")
     }
     let (one, two) = (
       "diffusion_pytorch_model-00001-of-00002.safetensors",

@@ -180,7 +180,8 @@ struct ResAdapterFileTests {
     let both = kohya.merging(norms) { $1 }
     try check(ResAdapterFiles(path: folder.write(both, to: "both.safetensors")))
     let prefixed = Dictionary(uniqueKeysWithValues: norms.map { ("unet." + $0.key, $0.value) })
-    try check(ResAdapterFiles(path: folder.write(prefixed, to: "prefixed.safetensors")), lora: false)
+    try check(
+      ResAdapterFiles(path: folder.write(prefixed, to: "prefixed.safetensors")), lora: false)
   }
 
   @Test("norms saved by torch, nested or flat, are read", arguments: ["nested", "flat"])
@@ -225,7 +226,8 @@ struct ResAdapterFileTests {
       refusal { _ = try ResAdapterFiles(path: folder.path) }?.contains("no ResAdapter") == true)
     let unet = try folder.write(["conv_in.weight": testTensor([1])], to: "unet.safetensors")
     #expect(refusal { _ = try ResAdapterFiles(path: unet) }?.contains("'conv_in.weight'") == true)
-    let mixed = try folder.write(kohya.merging(["x": testTensor([1])]) { $1 }, to: "mixed.safetensors")
+    let mixed = try folder.write(
+      kohya.merging(["x": testTensor([1])]) { $1 }, to: "mixed.safetensors")
     #expect(refusal { _ = try ResAdapterFiles(path: mixed) }?.contains("'x'") == true)
     let unknown = try folder.write(
       ["down_blocks.7.resnets.0.norm1.weight": testTensor([4])], to: "u.safetensors")
