@@ -1,4 +1,5 @@
 import GraphRuntime
+import TestSupport
 import Testing
 
 @Suite("Equal nodes of one graph")
