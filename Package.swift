@@ -69,6 +69,9 @@ let package = Package(
       name: "TensorRuntimeTests", dependencies: ["TensorRuntime", "CKernels", "TestSupport"],
       exclude: ["Fixtures"]),
     .testTarget(
+      name: "PicturesTests", dependencies: ["ResgraphPictures", "TestSupport"],
+      exclude: ["Goldens"]),
+    .testTarget(
       name: "WeightsTests", dependencies: ["ResgraphWeights", "TestSupport"], exclude: ["Fixtures"]),
     .testTarget(name: "DiffusionModelsTests", dependencies: ["DiffusionModels", "TestSupport"]),
     .testTarget(

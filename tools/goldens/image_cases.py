@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the picture goldens of Tests/NodesTests/Goldens/images from Pillow, OpenCV and libpng's own
+"""Makes the picture goldens of Tests/PicturesTests/Goldens/images from Pillow, OpenCV and libpng's own
 variety.
 
 Run from the repository root, with pillow, numpy and opencv-python installed:
@@ -20,7 +20,7 @@ import numpy as np
 from made_with import record_script
 from PIL import Image, ImageOps
 
-FOLDER = Path("Tests/NodesTests/Goldens/images")
+FOLDER = Path("Tests/PicturesTests/Goldens/images")
 
 
 def scene(width, height, seed):

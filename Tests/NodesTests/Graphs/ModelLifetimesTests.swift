@@ -1,3 +1,4 @@
+import Foundation
 import GraphRuntime
 import Synchronization
 import Testing

@@ -2,7 +2,6 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import Resgraph
 @testable import ResgraphPictures
 
 @Suite struct ImageFileTests {
