@@ -76,12 +76,16 @@ let package = Package(
       path: "Sources/resgraph-bench"),
 
     .target(
-      name: "TestSupport", dependencies: ["ResgraphFiles", "TensorRuntime", "ResgraphWeights"],
+      name: "TestSupport", dependencies: ["ResgraphFiles", "TensorRuntime"],
       path: "Tests/TestSupport"),
-    .testTarget(name: "FilesTests", dependencies: ["ResgraphFiles", crypto]),
+    .testTarget(name: "FilesTests", dependencies: ["ResgraphFiles", "TestSupport", crypto]),
     .testTarget(
-      name: "TensorRuntimeTests", dependencies: ["ResgraphFiles", "TensorRuntime", "CKernels"],
+      name: "TensorRuntimeTests",
+      dependencies: ["ResgraphFiles", "TensorRuntime", "CKernels", "TestSupport"],
       exclude: ["Fixtures"]),
+    .testTarget(
+      name: "PicturesTests", dependencies: ["ResgraphPictures", "TestSupport"],
+      exclude: ["Goldens"]),
     .testTarget(
       name: "WeightsTests", dependencies: ["ResgraphFiles", "ResgraphWeights", "TestSupport"],
       exclude: ["Fixtures"]),
@@ -89,7 +93,7 @@ let package = Package(
       name: "DiffusionModelsTests",
       dependencies: ["ResgraphFiles", "DiffusionModels", "TestSupport"]),
     .testTarget(
-      name: "GraphRuntimeTests", dependencies: ["ResgraphFiles", "GraphRuntime"],
+      name: "GraphRuntimeTests", dependencies: ["ResgraphFiles", "GraphRuntime", "TestSupport"],
       exclude: ["Snapshots"]),
     .testTarget(
       name: "NodesTests",
@@ -99,8 +103,10 @@ let package = Package(
       ],
       exclude: ["Goldens"]),
     .testTarget(
-      name: "GoldenTests", dependencies: ["ResgraphFiles", "DiffusionModels", "TestSupport"],
+      name: "GoldenTests",
+      dependencies: ["ResgraphFiles", "DiffusionModels", "ResgraphWeights", "TestSupport"],
       exclude: ["Goldens"]),
+    .testTarget(name: "HouseTests"),
     .testTarget(
       name: "CommandTests",
       dependencies: [

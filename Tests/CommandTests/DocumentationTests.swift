@@ -38,7 +38,7 @@ import Testing
       .replacing("models/resadapter_v2_sd1.5", with: "\(demo)/resadapter")
     #expect(graph.contains("\(demo)/resadapter") && graph.contains("path: \(demo) "))
     let request = GraphRequest(path: "README.yaml", contents: Array(graph.utf8))
-    #expect(try Engine().validator.validate(request).outputs.map(\.name) == ["poster"])
+    #expect(try Engine().validate(request).outputs.map(\.name) == ["poster"])
   }
 
   /// Every relative link of a Markdown file names a file or folder that exists.

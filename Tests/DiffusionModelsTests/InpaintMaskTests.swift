@@ -1,5 +1,5 @@
-import ResgraphFiles
 import DiffusionModels
+import ResgraphFiles
 import ResgraphPictures
 import ResgraphWeights
 import TensorRuntime

@@ -1,6 +1,7 @@
 import Foundation
 import GraphRuntime
 import ResgraphFiles
+import TestSupport
 import Testing
 
 @Suite("Files")
@@ -23,17 +24,17 @@ struct FileTests {
   }
 
   @Test func digestsFollowTheContent() throws {
-    let folder = try TestFolder()
-    let path = try folder.write("a", "abc")
+    let folder = try TemporaryFolder()
+    let path = try folder.write("abc", to: "a")
     let files = FileAccess()
     #expect(
       try files.digest(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
-    try folder.write("a", "abd")
+    try folder.write("abd", to: "a")
     #expect(
       try files.digest(path) == "a52d159f262b2c6ddb724a61840befc36eb30c88877a4030b65cbe86298449c9")
-    let big = try folder.write("big", [UInt8](repeating: 7, count: 3 << 20))
+    let big = try folder.write([UInt8](repeating: 7, count: 3 << 20), to: "big")
     let first = try files.digest(big)
-    try folder.write("big", [UInt8](repeating: 7, count: 3 << 20) + [7])
+    try folder.write([UInt8](repeating: 7, count: 3 << 20) + [7], to: "big")
     #expect(try files.digest(big) != first)
     #expect(throws: FileError("open", folder.path + "/gone", code: ENOENT)) {
       try files.digest(folder.path + "/gone")
@@ -41,10 +42,10 @@ struct FileTests {
   }
 
   @Test func pathsAreLookedUpInOrder() throws {
-    let folder = try TestFolder()
-    try folder.write("one/both", "1")
-    try folder.write("two/both", "2")
-    try folder.write("two/late", "2")
+    let folder = try TemporaryFolder()
+    try folder.write("1", to: "one/both")
+    try folder.write("2", to: "two/both")
+    try folder.write("2", to: "two/late")
     let files = FileAccess(
       searchFolders: [folder.path + "/one", folder.path + "/two"], writeFolder: "/out")
     #expect(try files.existing("both") == folder.path + "/one/both")
@@ -57,9 +58,9 @@ struct FileTests {
 
   @Test func modelPathsComeAfterTheGraphsFolder() throws {
     let harness = try Harness()
-    let models = try TestFolder()
-    try models.write("small.model", "large other")
-    try models.write("far.model", "small far")
+    let models = try TemporaryFolder()
+    try models.write("large other", to: "small.model")
+    try models.write("small far", to: "far.model")
     var request = harness.request(
       """
       version: 1

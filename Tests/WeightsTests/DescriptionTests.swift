@@ -1,5 +1,6 @@
 import ResgraphFiles
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import ResgraphWeights
@@ -12,7 +13,7 @@ struct DescriptionTests {
     func kind(_ keys: [String]) throws -> WeightDescription.Kind {
       var tensors: [String: RawTensor] = [:]
       for key in keys { tensors[key] = testTensor([1, 1]) }
-      return try WeightDescription(path: folder.write(tensors, "x.safetensors")).kind
+      return try WeightDescription(path: folder.write(tensors, to: "x.safetensors")).kind
     }
     #expect(
       try WeightDescription(path: "\(fixtures)/single/sdxl.safetensors").kind == .checkpointFile)

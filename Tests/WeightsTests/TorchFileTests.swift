@@ -1,6 +1,7 @@
 import Foundation
 import ResgraphFiles
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import ResgraphWeights
@@ -68,7 +69,7 @@ struct TorchFileTests {
     ]
     let folder = try TemporaryFolder()
     for (index, (bytes, expected)) in cases.enumerated() {
-      let path = try folder.write(bytes, "\(index).bin")
+      let path = try folder.write(bytes, to: "\(index).bin")
       let message = refusal { _ = try openWeightFile(path) }
       #expect(message?.contains(expected) == true, "\(message ?? "accepted")")
     }

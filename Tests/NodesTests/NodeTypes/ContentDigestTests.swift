@@ -71,7 +71,7 @@ import Testing
     Case(
       testDescription: "T2IAdapter", source: "tiny/t2i-adapter", read: [weights, "config.json"],
       digests: {
-        var node = T2IAdapterNode()
+        var node = T2IAdapter()
         node.path = InputPath($0)
         return try node.contentDigests(FileAccess())
       }),
@@ -82,7 +82,7 @@ import Testing
         "image_encoder/config.json",
       ],
       digests: {
-        var node = IPAdapterNode()
+        var node = IPAdapter()
         node.path = InputPath($0 + "/ip-adapter-base.safetensors")
         return try node.contentDigests(FileAccess())
       }),
@@ -142,7 +142,7 @@ import Testing
         """
       let request = GraphRequest(path: "graph.yaml", contents: Array(graph.utf8))
       let plan = try Planner(cache: MemoryCache(byteLimit: 1 << 20)).plan(
-        try Engine().validator.validate(request))
+        try Engine().validate(request))
       return plan.steps.first { $0.node.id == "text" }?.key
     }
     let first = try #require(try key())

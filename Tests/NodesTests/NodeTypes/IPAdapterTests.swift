@@ -2,6 +2,7 @@ import GraphRuntime
 import ResgraphFiles
 import ResgraphWeights
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import DiffusionModels

@@ -4,6 +4,7 @@ import GraphRuntime
 import ResgraphFiles
 import ResgraphWeights
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import Resgraph

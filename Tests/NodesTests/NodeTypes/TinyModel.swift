@@ -3,6 +3,7 @@ import Foundation
 import GraphRuntime
 import ResgraphWeights
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import Resgraph
@@ -113,12 +114,4 @@ extension UNetRecipe {
     }
     return recipe
   }
-}
-
-/// The largest difference in units of the reference's largest magnitude.
-func relativeError(_ found: Tensor, _ expected: Tensor) -> Float {
-  guard found.shape == expected.shape else { return .infinity }
-  let pairs = zip(found.floats(), expected.floats())
-  let error = pairs.reduce(Float(0)) { max($0, abs($1.0 - $1.1)) }
-  return error / expected.maxAbs()
 }
