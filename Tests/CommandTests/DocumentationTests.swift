@@ -36,7 +36,7 @@ import Testing
     let demo = Self.root.appending(path: "models/demo").path()
     let graph = block.replacing("models/v1-5-pruned-emaonly.safetensors", with: demo)
       .replacing("models/resadapter_v2_sd1.5", with: "\(demo)/resadapter")
-    #expect(graph.contains("\(demo)/resadapter") && graph.contains("path: \(demo) "))
+    #expect(graph.contains("\(demo)/resadapter") && graph.contains("path: \(demo)}"))
     let request = GraphRequest(path: "README.yaml", contents: Array(graph.utf8))
     #expect(try Engine().validate(request).outputs.map(\.name) == ["poster"])
   }
