@@ -23,7 +23,8 @@ struct TuneCommand: ParsableCommand {
   func run() throws {
     prepareRuntime(threads: threads)
     let tuning = ConvolutionTuning.measured()
-    for (isa, speeds) in tuning.speeds.sorted(by: { $0.key < $1.key }) {
+    for isa in ISA.ladder {
+      guard let speeds = tuning.speeds[isa] else { continue }
       for algorithm in ConvolutionTuning.Algorithm.allCases {
         guard let speed = speeds[algorithm] else { continue }
         print(

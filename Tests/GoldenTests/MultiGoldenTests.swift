@@ -101,7 +101,7 @@ import Testing
       let part: Tensor
       func apply(to conditions: inout UNetConditions, sample: Tensor, step: DenoiseStep) throws {
         guard part.shape.suffix(2) == [8 * sample.shape[2], 8 * sample.shape[3]] else {
-          throw DenoiseError.badState("a part of \(part.shape) for \(sample.shape)")
+          throw SavedStateError("a part of \(part.shape) for \(sample.shape)")
         }
       }
     }

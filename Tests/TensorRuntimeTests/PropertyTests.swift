@@ -48,7 +48,6 @@ extension GlobalStateTests {
         Op(name: "quick gelu", shape: map) { quickGELU($0) },
         Op(name: "relu", shape: map) { relu($0) },
         Op(name: "upsample", shape: map) { upsampleNearest($0, height: 50, width: 80) },
-        Op(name: "average pool", shape: map) { averagePool2D($0, kernel: 2, stride: 2) },
         Op(name: "layout", shape: map) { $0.channelsLast().contiguous() },
         Op(name: "sum", shape: map) {
           Tensor.linearCombination([(0.5, $0), (2, $0.channelsLast()), (-1, $0)])
@@ -61,7 +60,7 @@ extension GlobalStateTests {
       defer { Parallel.threadCount = before }
       for op in Self.ops {
         let x = noise(op.shape, seed: 11)
-        for cap in ISA.allCases where cap <= RuntimeInfo.isa {
+        for cap in RuntimeInfo.isa.allowed {
           Dispatch.$cap.withValue(cap) {
             Parallel.threadCount = 1
             let single = op.run(x)
@@ -85,7 +84,7 @@ extension GlobalStateTests {
         var values = noise(op.shape, seed: 13).floats()
         values[values.count / 2] = bad
         let x = Tensor(values, shape: op.shape)
-        for cap in ISA.allCases where cap <= RuntimeInfo.isa {
+        for cap in RuntimeInfo.isa.allowed {
           let found = Dispatch.$cap.withValue(cap) { op.run(x).hasNonFinite }
           #expect(found, "\(op.name), \(cap) hides \(bad)")
         }
@@ -95,10 +94,22 @@ extension GlobalStateTests {
     @Test func orderOfImplementationsIsByInstructionSet() {
       func check<Problem, Body>(_ table: DispatchTable<Problem, Body>) {
         let names = table.implementations.map(\.name)
+        let rungs = table.implementations.map { ISA.ladder.firstIndex(of: $0.isa) ?? -1 }
+        #expect(rungs == rungs.sorted(by: >), "\(table.op): \(names)")
+        #expect(!rungs.contains(-1), "\(table.op): not of this architecture")
         #expect(Set(names).count == names.count, "\(table.op): names repeat")
         #expect(table.implementations.last?.isa == .reference, "\(table.op): reference last")
         #expect(table.implementations.contains { $0.isa == .generic }, "\(table.op): no generic")
       }
+      typealias Entry = Implementation<SoftmaxProblem, Int>
+      let mixed = DispatchTable(
+        op: "mixed",
+        implementations: [
+          Entry(name: "reference", isa: .reference, body: 1),
+          Entry(name: "first", isa: .generic, body: 2),
+          Entry(name: "second", isa: .generic, body: 3),
+        ])
+      #expect(mixed.implementations.map(\.name) == ["first", "second", "reference"])
       check(ConvTable.table)
       check(LinearTable.table)
       check(AttentionTable.table)

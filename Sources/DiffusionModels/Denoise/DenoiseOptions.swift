@@ -102,8 +102,6 @@ public enum DenoiseError: Error, Sendable, Equatable, CustomStringConvertible {
   case shapeMismatch(what: String, expected: String, found: [Int])
   /// The latents stopped being numbers.
   case notFinite(step: Int)
-  /// A saved state of another run, or a damaged one.
-  case badState(String)
 
   /// One sentence for people.
   public var description: String {
@@ -115,7 +113,6 @@ public enum DenoiseError: Error, Sendable, Equatable, CustomStringConvertible {
     case .notFinite(let step):
       "the latents contain NaN or infinite values after step \(step);"
         + " the sampler, its schedule and the model's prediction type do not fit together"
-    case .badState(let reason): "saved denoising state: \(reason)"
     }
   }
 }

@@ -17,9 +17,8 @@ extension DenoiseState {
 
   /// The state as bytes, for a checkpoint.
   public var encoded: [UInt8] {
-    var writer = ByteWriter()
-    writer.bytes = Self.header
-    writer.write(Int64(completed))
+    var writer = ByteWriter(header: Self.header)
+    writer.write(completed)
     writer.write(latents)
     writer.write(generator.encodedState)
     writer.write(sampler.encoded)
@@ -30,18 +29,17 @@ extension DenoiseState {
   /// Reads a state.
   ///
   /// - Parameter bytes: What `encoded` gave.
-  /// - Throws: `DenoiseError.badState`, `SamplerError.badState` or `GeneratorStateError` when the bytes are
-  ///   something else.
+  /// - Throws: `SavedStateError` when the bytes are something else.
   public init(encoded bytes: [UInt8]) throws {
-    guard bytes.starts(with: Self.header) else { throw DenoiseError.badState("unknown format") }
-    var reader = ByteReader(bytes, position: Self.header.count)
+    var reader = try ByteReader(bytes, header: Self.header)
     let completed = try reader.int()
     let latents = try reader.tensor()
-    let generator = try TorchGenerator(encodedState: reader.block())
+    let generator = try reader.generator()
     let sampler = try SamplerState(encoded: reader.block())
-    guard let latents, let timesteps = try reader.tensor(), reader.isAtEnd, timesteps.rank == 1,
-      (0...timesteps.count).contains(completed)
-    else { throw DenoiseError.badState("its parts do not fit each other") }
+    let timesteps = try reader.tensor()
+    guard reader.isAtEnd, timesteps.rank == 1, (0...timesteps.count).contains(completed) else {
+      throw SavedStateError("its parts do not fit each other")
+    }
     self.init(
       completed: completed, latents: latents, generator: generator, sampler: sampler,
       timesteps: timesteps.floats())

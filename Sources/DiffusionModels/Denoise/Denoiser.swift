@@ -132,7 +132,7 @@ public struct Denoiser: Sendable {
 
     mutating func restore(_ state: DenoiseState) throws {
       guard state.timesteps == timesteps, state.latents.shape == latents.shape else {
-        throw DenoiseError.badState("it belongs to a run with another schedule or size")
+        throw SavedStateError("it belongs to a run with another schedule or size")
       }
       try sampler.restore(state.sampler)
       latents = state.latents

@@ -1,5 +1,12 @@
-import Glibc
 import TensorRuntime
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
 
 /// One ElasticDiffusion run: what changes from step to step, and what is made once.
 struct ElasticRun {
@@ -49,7 +56,7 @@ struct ElasticRun {
 
   mutating func restore(_ state: ElasticState) throws {
     guard state.timesteps == timesteps, state.latents.shape == latents.shape else {
-      throw DenoiseError.badState("it belongs to a run with another schedule or size")
+      throw SavedStateError("it belongs to a run with another schedule or size")
     }
     latents = state.latents
     random = state.random

@@ -14,9 +14,8 @@ public struct ElasticState: Sendable {
 
   /// The state as bytes, for a checkpoint.
   public var encoded: [UInt8] {
-    var writer = ByteWriter()
-    writer.bytes = Self.header
-    writer.write(Int64(completed))
+    var writer = ByteWriter(header: Self.header)
+    writer.write(completed)
     writer.write(latents)
     writer.write(random.torch.encodedState)
     writer.write(random.numpy.encodedState)
@@ -29,19 +28,18 @@ extension ElasticState {
   /// Reads a state.
   ///
   /// - Parameter bytes: What `encoded` gave.
-  /// - Throws: `DenoiseError.badState`, `SamplerError.badState` or `GeneratorStateError` when the bytes are
-  ///   something else.
+  /// - Throws: `SavedStateError` when the bytes are something else.
   public init(encoded bytes: [UInt8]) throws {
-    guard bytes.starts(with: Self.header) else { throw DenoiseError.badState("unknown format") }
-    var reader = ByteReader(bytes, position: Self.header.count)
+    var reader = try ByteReader(bytes, header: Self.header)
     let completed = try reader.int()
     let latents = try reader.tensor()
     var random = ElasticRandom(seed: 0)
-    random.torch = try TorchGenerator(encodedState: reader.block())
-    random.numpy = try TorchGenerator(encodedState: reader.block())
-    guard let latents, let timesteps = try reader.tensor(), reader.isAtEnd, timesteps.rank == 1,
-      (0...timesteps.count).contains(completed)
-    else { throw DenoiseError.badState("its parts do not fit each other") }
+    random.torch = try reader.generator()
+    random.numpy = try reader.generator()
+    let timesteps = try reader.tensor()
+    guard reader.isAtEnd, timesteps.rank == 1, (0...timesteps.count).contains(completed) else {
+      throw SavedStateError("its parts do not fit each other")
+    }
     self.init(
       completed: completed, latents: latents, random: random, timesteps: timesteps.floats())
   }

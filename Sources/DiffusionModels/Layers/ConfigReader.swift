@@ -6,19 +6,36 @@ import TensorRuntime
 struct ConfigReader {
   let model: String
   let json: JSONValue
+  /// What a flag means that is null; nil for its default.
+  private let nullFlag: Bool?
+  /// The error about a member, by its name and a reason.
+  private let makeInvalid: @Sendable (String, String) -> any Error
 
   /// No dimension of a real model comes near it; it keeps products of dimensions from overflowing.
   static let largestDimension = 1 << 20
 
+  /// Reads a model's configuration.
+  ///
+  /// - Throws: `ModelError.invalidOption` when it is no object.
   init(_ json: JSONValue, model: String) throws {
-    self.model = model
-    self.json = json
+    self.init(json, model: model, nullFlag: nil) {
+      ModelError.invalidOption(model: model, option: $0, reason: $1)
+    }
     if json.objectValue == nil { throw invalid("config.json", "is not a JSON object") }
   }
 
-  func invalid(_ option: String, _ reason: String) -> ModelError {
-    .invalidOption(model: model, option: option, reason: reason)
+  /// Reads another configuration, with errors of its own.
+  init(
+    _ json: JSONValue, model: String, nullFlag: Bool?,
+    invalid: @escaping @Sendable (String, String) -> any Error
+  ) {
+    self.model = model
+    self.json = json
+    self.nullFlag = nullFlag
+    makeInvalid = invalid
   }
+
+  func invalid(_ option: String, _ reason: String) -> any Error { makeInvalid(option, reason) }
 
   func unsupported(_ option: String, _ value: String, supported: String) -> ModelError {
     .unsupportedOption(model: model, option: option, value: value, supported: supported)
@@ -87,15 +104,56 @@ struct ConfigReader {
   }
 
   func floats(_ option: String) throws -> [Float]? {
-    guard let value = value(option) else { return nil }
-    guard let numbers = json.doubles(option), numbers.allSatisfy(\.isFinite) else {
-      throw invalid(option, "expected a list of numbers, found \(text(of: value))")
-    }
+    guard let numbers = try doubles(option) else { return nil }
+    guard numbers.allSatisfy(\.isFinite) else { throw invalid(option, "has infinite numbers") }
     return numbers.map { Float($0) }
   }
 
-  func flag(_ option: String, default fallback: Bool) throws -> Bool {
+  func doubles(_ option: String) throws -> [Double]? {
+    guard let value = value(option) else { return nil }
+    guard let numbers = json.doubles(option) else {
+      throw invalid(option, "expected a list of numbers, found \(text(of: value))")
+    }
+    return numbers
+  }
+
+  func double(_ option: String, default fallback: Double) throws -> Double {
+    try optionalDouble(option) ?? fallback
+  }
+
+  /// A number that may be infinite, which some versions of Python write as text.
+  func optionalDouble(_ option: String) throws -> Double? {
+    guard let value = value(option) else { return nil }
+    let number = value.stringValue.flatMap { Double($0) } ?? value.doubleValue
+    guard let number, !number.isNaN else {
+      throw invalid(option, "expected a number, found \(text(of: value))")
+    }
+    return number
+  }
+
+  func int(_ option: String, default fallback: Int, in range: ClosedRange<Int>) throws -> Int {
     guard let value = value(option) else { return fallback }
+    guard let number = value.intValue, range.contains(number) else {
+      throw invalid(
+        option,
+        "expected a whole number from \(range.lowerBound) to \(range.upperBound), "
+          + "found \(text(of: value))")
+    }
+    return number
+  }
+
+  func ints(_ option: String) throws -> [Int] {
+    guard let value = value(option) else { return [] }
+    guard let list = value.arrayValue, case let numbers = list.compactMap(\.intValue),
+      numbers.count == list.count
+    else { throw invalid(option, "expected a list of whole numbers, found \(text(of: value))") }
+    return numbers
+  }
+
+  func flag(_ option: String, default fallback: Bool) throws -> Bool {
+    guard let value = value(option) else {
+      return json[option]?.isNull == true ? nullFlag ?? fallback : fallback
+    }
     guard let flag = value.boolValue else {
       throw invalid(option, "expected true or false, found \(text(of: value))")
     }
@@ -108,6 +166,22 @@ struct ConfigReader {
       throw invalid(option, "expected text, found \(text(of: value))")
     }
     return text
+  }
+
+  func string(_ option: String, default fallback: String) throws -> String {
+    try string(option) ?? fallback
+  }
+
+  /// One of an enumeration's words, or of other words for its cases.
+  func choice<T: RawRepresentable & CaseIterable>(
+    _ option: String, default fallback: T, named aliases: [String: T] = [:]
+  ) throws -> T where T.RawValue == String {
+    let text = try string(option, default: fallback.rawValue)
+    guard let choice = T(rawValue: text) ?? aliases[text] else {
+      let known = T.allCases.map(\.rawValue).joined(separator: ", ")
+      throw invalid(option, "\"\(text)\" is not one of \(known)")
+    }
+    return choice
   }
 
   func strings(_ option: String, default fallback: [String]) throws -> [String] {

@@ -10,12 +10,12 @@ enum Clipping: Sendable {
 
   /// The rule of samplers that know `thresholding` and perhaps `clip_sample`.
   init(_ settings: SamplerSettings, clipsByDefault: Bool?) throws {
-    if try settings.bool("thresholding", false) {
-      let ratio = try settings.float("dynamic_thresholding_ratio", 0.995)
+    if try settings.reader.flag("thresholding", default: false) {
+      let ratio = try settings.reader.double("dynamic_thresholding_ratio", default: 0.995)
       guard (0...1).contains(ratio) else {
         throw settings.bad("dynamic_thresholding_ratio", "a number from 0 to 1 expected")
       }
-      let maximum = try settings.float("sample_max_value", 1)
+      let maximum = try settings.reader.double("sample_max_value", default: 1)
       guard maximum >= 1 else {
         throw settings.bad("sample_max_value", "a number of at least 1 expected")
       }
@@ -29,8 +29,8 @@ enum Clipping: Sendable {
 
   /// The rule of samplers that know `clip_sample` alone.
   static func limit(_ settings: SamplerSettings, clipsByDefault: Bool) throws -> Clipping {
-    guard try settings.bool("clip_sample", clipsByDefault) else { return .none }
-    let range = try settings.float("clip_sample_range", 1)
+    guard try settings.reader.flag("clip_sample", default: clipsByDefault) else { return .none }
+    let range = try settings.reader.double("clip_sample_range", default: 1)
     guard range > 0 else { throw settings.bad("clip_sample_range", "a positive number expected") }
     return .range(Float(range))
   }

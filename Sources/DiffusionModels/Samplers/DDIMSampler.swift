@@ -1,8 +1,18 @@
 import TensorRuntime
 
+extension SamplerKind {
+  /// DDIMScheduler.
+  public static let ddim = SamplerKind(name: "ddim")
+}
+
+extension SamplerDescription {
+  static let ddim = SamplerDescription(
+    kind: .ddim, schedulerClasses: ["DDIMScheduler"], takesEta: true, make: { try DDIMSampler($0) })
+}
+
 /// Denoising diffusion implicit models (Song and others, 2020).
-struct DDIMSampler: Sampler {
-  private let schedule: NoiseSchedule
+struct DDIMSampler: AlphaTableSampler {
+  let schedule: NoiseSchedule
   private let prediction: PredictionType
   private let clipping: Clipping
   private let spacing: TimestepSpacing
@@ -13,25 +23,20 @@ struct DDIMSampler: Sampler {
   private var ratio = 1
 
   private(set) var timesteps: [Float] = []
-  let initNoiseSigma: Float = 1
-  let order = 1
 
-  init(_ settings: SamplerSettings, eta: Float) throws {
+  init(_ settings: SamplerSettings) throws {
     schedule = try NoiseSchedule(settings)
     prediction = try settings.prediction()
     clipping = try Clipping(settings, clipsByDefault: true)
     spacing = try settings.spacing(.leading)
     offset = try settings.stepsOffset()
     finalAlphaCumprod =
-      try settings.bool("set_alpha_to_one", true) ? 1 : schedule.alphasCumprod[0]
-    self.eta = eta
+      try settings.reader.flag("set_alpha_to_one", default: true) ? 1 : schedule.alphasCumprod[0]
+    eta = settings.eta
   }
 
   mutating func setTimesteps(_ count: Int) throws {
-    try StepCount.check(count, trainCount: schedule.count)
-    let steps = spacing.wholeTimesteps(count, of: schedule.count, offset: offset)
-    try StepCount.check(timesteps: steps, trainCount: schedule.count)
-    timesteps = steps.map { Float($0) }
+    timesteps = try spacing.timesteps(count, of: schedule.count, offset: offset)
     ratio = schedule.count / count
   }
 
@@ -75,9 +80,5 @@ struct DDIMSampler: Sampler {
         sample, (1 - beta).squareRoot(), generator.randn(sample.shape), beta.squareRoot())
     }
     return sample
-  }
-
-  func addNoise(_ original: Tensor, noise: Tensor, timestep: Float) -> Tensor {
-    VariancePreserving(alphaCumprod: schedule.alphasCumprod[Int(timestep)]).noisy(original, noise)
   }
 }

@@ -1,15 +1,32 @@
-import Glibc
 import TensorRuntime
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+extension SamplerKind {
+  /// DDPMScheduler.
+  public static let ddpm = SamplerKind(name: "ddpm")
+}
+
+extension SamplerDescription {
+  static let ddpm = SamplerDescription(
+    kind: .ddpm, schedulerClasses: ["DDPMScheduler"], make: { try DDPMSampler($0) })
+}
+
 /// Denoising diffusion probabilistic models (Ho and others, 2020).
-struct DDPMSampler: Sampler {
+struct DDPMSampler: AlphaTableSampler {
   private enum Variance: String, CaseIterable {
     case fixedSmall = "fixed_small"
     case fixedSmallLog = "fixed_small_log"
     case fixedLarge = "fixed_large"
   }
 
-  private let schedule: NoiseSchedule
+  let schedule: NoiseSchedule
   private let prediction: PredictionType
   private let clipping: Clipping
   private let spacing: TimestepSpacing
@@ -17,8 +34,6 @@ struct DDPMSampler: Sampler {
   private let variance: Variance
 
   private(set) var timesteps: [Float] = []
-  let initNoiseSigma: Float = 1
-  let order = 1
 
   init(_ settings: SamplerSettings) throws {
     schedule = try NoiseSchedule(
@@ -29,14 +44,11 @@ struct DDPMSampler: Sampler {
     clipping = try Clipping(settings, clipsByDefault: true)
     spacing = try settings.spacing(.leading)
     offset = try settings.stepsOffset()
-    variance = try settings.choice("variance_type", Variance.fixedSmall)
+    variance = try settings.reader.choice("variance_type", default: Variance.fixedSmall)
   }
 
   mutating func setTimesteps(_ count: Int) throws {
-    try StepCount.check(count, trainCount: schedule.count)
-    let steps = spacing.wholeTimesteps(count, of: schedule.count, offset: offset)
-    try StepCount.check(timesteps: steps, trainCount: schedule.count)
-    timesteps = steps.map { Float($0) }
+    timesteps = try spacing.timesteps(count, of: schedule.count, offset: offset)
   }
 
   mutating func step(
@@ -70,9 +82,5 @@ struct DDPMSampler: Sampler {
       return nil
     }
     return Int(timesteps[index + 1])
-  }
-
-  func addNoise(_ original: Tensor, noise: Tensor, timestep: Float) -> Tensor {
-    VariancePreserving(alphaCumprod: schedule.alphasCumprod[Int(timestep)]).noisy(original, noise)
   }
 }

@@ -1,5 +1,12 @@
-import Glibc
 import TensorRuntime
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
 
 /// The update formulas of DPM-Solver and DPM-Solver++ up to third order.
 struct DPMSolverFormulas: Sendable {

@@ -1,8 +1,34 @@
-import Glibc
+import ResgraphWeights
 import TensorRuntime
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+extension SamplerKind {
+  /// DPMSolverMultistepScheduler with `dpmsolver++`.
+  public static let dpmpp2M = SamplerKind(name: "dpmpp_2m")
+  /// DPMSolverMultistepScheduler with `sde-dpmsolver++`.
+  public static let dpmpp2MSDE = SamplerKind(name: "dpmpp_2m_sde")
+}
+
+extension SamplerDescription {
+  static let dpmpp2M = SamplerDescription(
+    kind: .dpmpp2M, schedulerClasses: ["DPMSolverMultistepScheduler"],
+    schedules: ScheduleKind.choices, impliedValues: ["algorithm_type": "dpmsolver++"],
+    make: { try DPMSolverSampler($0) })
+
+  static let dpmpp2MSDE = SamplerDescription(
+    kind: .dpmpp2MSDE, schedules: ScheduleKind.choices,
+    impliedValues: ["algorithm_type": "sde-dpmsolver++"], make: { try DPMSolverSampler($0) })
+}
+
 /// DPM-Solver and DPM-Solver++, multistep, deterministic and stochastic (Lu and others, 2022).
-struct DPMSolverSampler: Sampler {
+struct DPMSolverSampler: MultistepSampler {
   /// Which equation is solved: for the noise or for the clean sample, without or with fresh noise.
   enum Algorithm: String, CaseIterable, Sendable {
     case noise = "dpmsolver"
@@ -19,74 +45,53 @@ struct DPMSolverSampler: Sampler {
     case heun
   }
 
-  private let rule: MultistepTableRule
+  let rule: MultistepTableRule
   private let prediction: PredictionType
   private let clipping: Clipping
   private let formulas: DPMSolverFormulas
-  private let solverOrder: Int
+  let solverOrder: Int
   private let lowerOrderFinal: Bool
   private let eulerAtFinal: Bool
-  private(set) var table = SigmaTable()
-  private var cursor = StepCursor()
-  /// Converted model outputs, newest last.
-  private var outputs: [Tensor] = []
-
-  let initNoiseSigma: Float = 1
-  let order = 1
-  var timesteps: [Float] { table.timesteps }
+  var table = SigmaTable()
+  var cursor = StepCursor()
+  var outputs: [Tensor] = []
 
   init(_ settings: SamplerSettings) throws {
     try settings.refuse("use_flow_sigmas", "use_dynamic_shifting")
-    guard try settings.string("variance_type", "fixed").hasPrefix("learned") == false else {
+    guard
+      try settings.reader.string("variance_type", default: "fixed").hasPrefix("learned") == false
+    else {
       throw settings.unsupported("models that predict their variance are not supported")
     }
-    let algorithm = try settings.choice(
-      "algorithm_type", Algorithm.data, named: ["deis": .data])
-    let type = try settings.choice(
-      "solver_type", SolverType.midpoint,
+    let algorithm = try settings.reader.choice(
+      "algorithm_type", default: Algorithm.data, named: ["deis": .data])
+    let type = try settings.reader.choice(
+      "solver_type", default: SolverType.midpoint,
       named: ["logrho": .midpoint, "bh1": .midpoint, "bh2": .midpoint])
     let schedule = try NoiseSchedule(settings, keepsLastPositive: true)
-    let cosine = try settings.string("beta_schedule", "linear") == "squaredcos_cap_v2"
+    let cosine =
+      try settings.reader.string("beta_schedule", default: "linear") == "squaredcos_cap_v2"
     var rule = MultistepTableRule(
       schedule: schedule, spacing: try settings.spacing(.linspace),
       offset: try settings.stepsOffset(),
-      sigmaSchedule: try SigmaSchedule(settings, knowsLu: true),
-      finalSigma: try settings.choice("final_sigmas_type", .zero))
+      sigmaSchedule: try SigmaSchedule.chosen(settings, knowsLu: true),
+      finalSigma: try settings.reader.choice("final_sigmas_type", default: .zero))
     rule.roundsTimesteps = !cosine
-    rule.lowestLogSNR = try settings.float("lambda_min_clipped", -.infinity)
+    rule.lowestLogSNR = try settings.reader.double("lambda_min_clipped", default: -.infinity)
     self.rule = rule
     guard algorithm.predictsData || rule.finalSigma == .minimum else {
       throw settings.unsupported("\(algorithm.rawValue) needs final_sigmas_type sigma_min")
     }
-    solverOrder = try settings.int("solver_order", 2, in: 1...3)
+    solverOrder = try settings.reader.int("solver_order", default: 2, in: 1...3)
     guard solverOrder < 3 || algorithm != .stochasticNoise else {
       throw settings.unsupported("\(algorithm.rawValue) has no third order")
     }
     formulas = DPMSolverFormulas(algorithm: algorithm, type: type)
     prediction = try settings.prediction()
     clipping = try Clipping(settings, clipsByDefault: nil)
-    lowerOrderFinal = try settings.bool("lower_order_final", true)
-    eulerAtFinal = try settings.bool("euler_at_final", false)
+    lowerOrderFinal = try settings.reader.flag("lower_order_final", default: true)
+    eulerAtFinal = try settings.reader.flag("euler_at_final", default: false)
   }
-
-  var state: SamplerState {
-    let places = Array(repeating: nil as Tensor?, count: solverOrder - outputs.count) + outputs
-    return SamplerState(cursor: cursor, tensors: places)
-  }
-
-  mutating func restore(_ state: SamplerState) throws {
-    try state.expect(tensors: solverOrder)
-    cursor = try state.cursor(within: timesteps.count)
-    outputs = state.tensors.compactMap(\.self)
-  }
-
-  mutating func setTimesteps(_ count: Int) throws {
-    table = try rule.table(count)
-    cursor = StepCursor()
-    outputs = []
-  }
-
-  mutating func setBeginIndex(_ index: Int) { cursor.begin = index }
 
   mutating func step(
     modelOutput: Tensor, timestep: Float, sample: Tensor, generator: inout TorchGenerator
@@ -123,10 +128,5 @@ struct DPMSolverSampler: Sampler {
     guard case .quantile = clipping else { return epsilon }
     let original = clipping(level.original(.epsilon, output: epsilon, sample: sample))
     return level.epsilon(.sample, output: original, sample: sample)
-  }
-
-  func addNoise(_ original: Tensor, noise: Tensor, timestep: Float) -> Tensor {
-    VariancePreserving(sigma: table.sigmas[cursor.noiseEntry(timestep, in: timesteps)])
-      .noisy(original, noise)
   }
 }

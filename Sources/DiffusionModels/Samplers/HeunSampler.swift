@@ -1,5 +1,16 @@
 import TensorRuntime
 
+extension SamplerKind {
+  /// HeunDiscreteScheduler.
+  public static let heun = SamplerKind(name: "heun")
+}
+
+extension SamplerDescription {
+  static let heun = SamplerDescription(
+    kind: .heun, schedulerClasses: ["HeunDiscreteScheduler"], schedules: ScheduleKind.choices,
+    make: { try HeunSampler($0) })
+}
+
 /// Heun's second-order method: every Euler step is repeated with the mean of both slopes.
 struct HeunSampler: SigmaTableSampler {
   private struct FirstHalf: Sendable {
@@ -27,21 +38,25 @@ struct HeunSampler: SigmaTableSampler {
     clipping = try .limit(settings, clipsByDefault: false)
     rule = SigmaTableRule(
       schedule: schedule, spacing: try settings.spacing(.linspace),
-      offset: try settings.stepsOffset(), sigmaSchedule: try SigmaSchedule(settings))
+      offset: try settings.stepsOffset(), sigmaSchedule: try SigmaSchedule.chosen(settings))
   }
 
   var state: SamplerState {
-    SamplerState(
-      cursor: cursor, scalars: [firstHalf?.difference ?? 0],
-      tensors: [firstHalf?.derivative, firstHalf?.sample])
+    var state = SamplerState(cursor: cursor)
+    state["difference"] = firstHalf?.difference ?? 0
+    state["derivative"] = firstHalf?.derivative
+    state["start"] = firstHalf?.sample
+    return state
   }
 
   mutating func restore(_ state: SamplerState) throws {
-    try state.expect(scalars: 1, tensors: 2)
+    try state.expect(scalars: ["difference"], tensors: ["derivative", "start"])
     cursor = try state.cursor(within: timesteps.count)
     firstHalf = nil
-    if let derivative = state.tensors[0], let sample = state.tensors[1] {
-      firstHalf = FirstHalf(derivative: derivative, difference: state.scalars[0], sample: sample)
+    if let difference: Float = state["difference"], let derivative: Tensor = state["derivative"],
+      let sample: Tensor = state["start"]
+    {
+      firstHalf = FirstHalf(derivative: derivative, difference: difference, sample: sample)
     }
   }
 

@@ -1,19 +1,29 @@
 import TensorRuntime
 
+extension SamplerKind {
+  /// LCMScheduler.
+  public static let lcm = SamplerKind(name: "lcm")
+}
+
+extension SamplerDescription {
+  static let lcm = SamplerDescription(
+    kind: .lcm, schedulerClasses: ["LCMScheduler"],
+    spacingRefusal:
+      "its timesteps come from the distillation, spacing has no effect",
+    make: { try LCMSampler($0) })
+}
+
 /// Multistep sampling of latent consistency models (Luo and others, 2023).
-struct LCMSampler: Sampler {
-  private let schedule: NoiseSchedule
+struct LCMSampler: CursorSampler, AlphaTableSampler {
+  let schedule: NoiseSchedule
   private let prediction: PredictionType
   private let clipping: Clipping
   private let distilledSteps: Int
   private let timestepScaling: Float
   private var stepCount = 0
-  private var cursor = StepCursor()
+  var cursor = StepCursor()
 
   private(set) var timesteps: [Float] = []
-  let initNoiseSigma: Float = 1
-  let order = 1
-  var state: SamplerState { SamplerState(cursor: cursor) }
 
   init(_ settings: SamplerSettings) throws {
     schedule = try NoiseSchedule(
@@ -21,11 +31,12 @@ struct LCMSampler: Sampler {
       defaults: NoiseSchedule.Defaults(start: 0.00085, end: 0.012, schedule: .scaledLinear))
     prediction = try settings.prediction()
     clipping = try Clipping(settings, clipsByDefault: false)
-    distilledSteps = try settings.int("original_inference_steps", 50, in: 1...schedule.count)
+    distilledSteps = try settings.reader.int(
+      "original_inference_steps", default: 50, in: 1...schedule.count)
     guard distilledSteps <= schedule.count else {
       throw settings.bad("original_inference_steps", "more than the \(schedule.count) trained")
     }
-    timestepScaling = Float(try settings.float("timestep_scaling", 10))
+    timestepScaling = Float(try settings.reader.double("timestep_scaling", default: 10))
   }
 
   mutating func setTimesteps(_ count: Int) throws {
@@ -40,13 +51,6 @@ struct LCMSampler: Sampler {
     timesteps = (0..<count).map { grid[Int(Double($0) * step)] }
     stepCount = count
     cursor = StepCursor()
-  }
-
-  mutating func setBeginIndex(_ index: Int) { cursor.begin = index }
-
-  mutating func restore(_ state: SamplerState) throws {
-    try state.expect()
-    cursor = try state.cursor(within: timesteps.count)
   }
 
   mutating func step(
@@ -69,9 +73,5 @@ struct LCMSampler: Sampler {
     let nextLevel = VariancePreserving(alphaCumprod: schedule.alphasCumprod[Int(next)])
     let noise = generator.randn(modelOutput.shape)
     return SamplerStep(previous: nextLevel.noisy(denoised, noise), predictedOriginal: denoised)
-  }
-
-  func addNoise(_ original: Tensor, noise: Tensor, timestep: Float) -> Tensor {
-    VariancePreserving(alphaCumprod: schedule.alphasCumprod[Int(timestep)]).noisy(original, noise)
   }
 }

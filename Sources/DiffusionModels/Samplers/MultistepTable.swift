@@ -1,12 +1,20 @@
-import Glibc
 import TensorRuntime
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
 
 /// How the multistep solvers (DPM-Solver, UniPC) make their timesteps and noise levels.
 struct MultistepTableRule: Sendable {
   let schedule: NoiseSchedule
   let spacing: TimestepSpacing
   let offset: Int
-  let sigmaSchedule: SigmaSchedule
+  /// The spread of the levels; nil for the training schedule itself.
+  let sigmaSchedule: SigmaSchedule?
   let finalSigma: SigmaTableRule.FinalSigma
   var lowest: Double?
   var highest: Double?
@@ -27,12 +35,13 @@ struct MultistepTableRule: Sendable {
       count, of: schedule.count, last: lastTimestep, offset: offset)
     var sigmas = Numpy.interpolate(timesteps, all)
     var final = Double(all[0])
-    if sigmaSchedule != .training {
-      sigmas = sigmaSchedule.sigmas(
-        from: highest ?? Double(all[all.count - 1]), to: lowest ?? Double(all[0]), count: count)
+    if let sigmaSchedule {
+      let range = SigmaRange(
+        highest: highest ?? Double(all[all.count - 1]), lowest: lowest ?? Double(all[0]))
+      sigmas = sigmaSchedule.levels(range, count)
       let logs = all.map { log($0) }
       timesteps = sigmas.map { SigmaSchedule.timestep(of: $0, logSigmas: logs) }
-      if roundsTimesteps, sigmaSchedule == .karras || sigmaSchedule == .uniformLogSNR {
+      if roundsTimesteps, sigmaSchedule.roundsTimesteps {
         timesteps = timesteps.map(Numpy.round)
       }
       if repeatsLastSigma, let last = sigmas.last { final = last }

@@ -1,5 +1,12 @@
-import Glibc
 import ResgraphWeights
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
 
 /// The noise that a model was trained with: per timestep, how much of the picture is left.
 struct NoiseSchedule: Sendable {
@@ -43,9 +50,9 @@ struct NoiseSchedule: Sendable {
     _ settings: SamplerSettings, defaults: Defaults = Defaults(), zeroSNR: Bool = true,
     keepsLastPositive: Bool = false
   ) throws {
-    let count = try settings.int("num_train_timesteps", 1000, in: 2...100_000)
+    let count = try settings.reader.int("num_train_timesteps", default: 1000, in: 2...100_000)
     var betas = try Self.betas(settings, defaults, count)
-    let rescale = try zeroSNR && settings.bool("rescale_betas_zero_snr", false)
+    let rescale = try zeroSNR && settings.reader.flag("rescale_betas_zero_snr", default: false)
     if rescale { betas = Self.rescaledToZeroSNR(betas) }
     self.betas = betas
     alphasCumprod = Self.cumulativeProduct(betas.map { 1 - $0 })
@@ -55,18 +62,18 @@ struct NoiseSchedule: Sendable {
   private static func betas(
     _ settings: SamplerSettings, _ defaults: Defaults, _ count: Int
   ) throws -> [Float] {
-    if let trained = try settings.floats("trained_betas") {
+    if let trained = try settings.reader.doubles("trained_betas") {
       guard trained.count == count else {
         throw settings.bad("trained_betas", "\(trained.count) values for \(count) timesteps")
       }
       return trained.map { Float($0) }
     }
-    let start = try settings.float("beta_start", defaults.start)
-    let end = try settings.float("beta_end", defaults.end)
+    let start = try settings.reader.double("beta_start", default: defaults.start)
+    let end = try settings.reader.double("beta_end", default: defaults.end)
     guard start > 0, end < 1, start <= end else {
       throw settings.bad("beta_start", "0 < beta_start <= beta_end < 1 expected")
     }
-    let schedule = try settings.choice("beta_schedule", defaults.schedule)
+    let schedule = try settings.reader.choice("beta_schedule", default: defaults.schedule)
     guard defaults.known.contains(schedule) else {
       throw settings.unsupported("beta_schedule \(schedule.rawValue) is not supported")
     }

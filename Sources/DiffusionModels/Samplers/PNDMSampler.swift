@@ -1,9 +1,20 @@
 import TensorRuntime
 
+extension SamplerKind {
+  /// PNDMScheduler.
+  public static let pndm = SamplerKind(name: "pndm")
+}
+
+extension SamplerDescription {
+  static let pndm = SamplerDescription(
+    kind: .pndm, schedulerClasses: ["PNDMScheduler"], predictions: [.epsilon, .vPrediction],
+    make: { try PNDMSampler($0) })
+}
+
 /// Pseudo numerical methods for diffusion models (Liu and others, 2022): a linear multistep method, begun with
 /// Runge-Kutta steps or, as Stable Diffusion does, with one repeated step.
-struct PNDMSampler: Sampler {
-  private let schedule: NoiseSchedule
+struct PNDMSampler: AlphaTableSampler {
+  let schedule: NoiseSchedule
   private let prediction: PredictionType
   private let spacing: TimestepSpacing
   private let offset: Int
@@ -13,8 +24,6 @@ struct PNDMSampler: Sampler {
   private var rungeKuttaTimesteps: [Int] = []
 
   private(set) var timesteps: [Float] = []
-  let initNoiseSigma: Float = 1
-  let order = 1
 
   /// Steps taken so far.
   private var counter = 0
@@ -27,26 +36,29 @@ struct PNDMSampler: Sampler {
 
   init(_ settings: SamplerSettings) throws {
     schedule = try NoiseSchedule(settings, zeroSNR: false)
-    prediction = try settings.prediction([.epsilon, .vPrediction])
+    prediction = try settings.prediction()
     spacing = try settings.spacing(.leading)
     offset = try settings.stepsOffset()
-    skipsRungeKutta = try settings.bool("skip_prk_steps", false)
+    skipsRungeKutta = try settings.reader.flag("skip_prk_steps", default: false)
     finalAlphaCumprod =
-      try settings.bool("set_alpha_to_one", false) ? 1 : schedule.alphasCumprod[0]
+      try settings.reader.flag("set_alpha_to_one", default: false) ? 1 : schedule.alphasCumprod[0]
   }
 
-  /// Four places for outputs, then the two other samples.
   var state: SamplerState {
-    let places = outputs + Array(repeating: nil, count: 4 - outputs.count)
-    return SamplerState(counters: [counter], tensors: places + [startSample, accumulated])
+    var state = SamplerState()
+    state["calls"] = counter
+    state["outputs"] = outputs
+    state["start"] = startSample
+    state["sum"] = accumulated
+    return state
   }
 
   mutating func restore(_ state: SamplerState) throws {
-    try state.expect(counters: 1, tensors: 6)
-    counter = max(0, state.counters[0])
-    outputs = state.tensors.prefix(4).compactMap(\.self)
-    startSample = state.tensors[4]
-    accumulated = state.tensors[5]
+    try state.expect(counters: ["calls"], tensors: ["outputs", "start", "sum"])
+    counter = max(0, try state.counter("calls"))
+    outputs = try state.tensors("outputs", atMost: 4)
+    startSample = state["start"]
+    accumulated = state["sum"]
   }
 
   private mutating func reset() {
@@ -178,9 +190,5 @@ struct PNDMSampler: Sampler {
       alpha * (1 - target).squareRoot() + (alpha * (1 - alpha) * target).squareRoot()
     return Tensor.multiplyAdd(
       sample, (target / alpha).squareRoot(), epsilon, -((target - alpha) / denominator))
-  }
-
-  func addNoise(_ original: Tensor, noise: Tensor, timestep: Float) -> Tensor {
-    VariancePreserving(alphaCumprod: schedule.alphasCumprod[Int(timestep)]).noisy(original, noise)
   }
 }

@@ -36,7 +36,7 @@ public protocol Sampler: Sendable {
   /// Continues from a saved state, after `setTimesteps` with the same count.
   ///
   /// - Parameter state: What `state` gave.
-  /// - Throws: `SamplerError.badState` when it is not a state of this kind of sampler.
+  /// - Throws: `SavedStateError` when it is not a state of this kind of sampler.
   mutating func restore(_ state: SamplerState) throws
 
   /// Says which entry of `timesteps` comes first when a run starts in the middle.
@@ -75,6 +75,12 @@ public protocol Sampler: Sendable {
 }
 
 extension Sampler {
+  /// Standard normal noise as it is, as samplers of variance-preserving form take it.
+  public var initNoiseSigma: Float { 1 }
+
+  /// One model call per step of the schedule.
+  public var order: Int { 1 }
+
   /// Nothing changes from step to step in samplers without history.
   public var state: SamplerState { SamplerState() }
 
@@ -86,68 +92,4 @@ extension Sampler {
 
   /// Leaves the sample as it is, as samplers of variance-preserving form do.
   public mutating func scaleModelInput(_ sample: Tensor, timestep: Float) -> Tensor { sample }
-}
-
-/// Where in its schedule a sampler is.
-struct StepCursor: Sendable, Equatable {
-  /// The entry of the next step; nil before the first.
-  var index: Int?
-  /// The entry to start at, where it was set.
-  var begin: Int?
-
-  /// The entry of the step at `timestep`, finding the first one by its value: the second of equal entries,
-  /// as diffusers does, and the last where there is none.
-  ///
-  /// A run that starts at the schedule's first timestep starts at its first entry, however often rounding
-  /// repeats it: from the second, where diffusers fails, it would go past the end.
-  mutating func locate(_ timestep: Float, in timesteps: [Float]) -> Int {
-    let found = index ?? begin ?? Self.start(at: timestep, in: timesteps)
-    index = found
-    return found
-  }
-
-  /// The entry whose noise `addNoise` uses.
-  func noiseEntry(_ timestep: Float, in timesteps: [Float]) -> Int {
-    guard let begin else { return Self.entry(of: timestep, in: timesteps) }
-    return index ?? begin
-  }
-
-  private static func start(at timestep: Float, in timesteps: [Float]) -> Int {
-    timestep == timesteps.first ? 0 : entry(of: timestep, in: timesteps)
-  }
-
-  private static func entry(of timestep: Float, in timesteps: [Float]) -> Int {
-    let matches = timesteps.indices.filter { timesteps[$0] == timestep }
-    return matches.count > 1 ? matches[1] : matches.first ?? timesteps.count - 1
-  }
-}
-
-/// The rules shared by all samplers about how many steps there can be.
-enum StepCount {
-  /// Refuses schedules with timesteps that are no numbers, which no step could be found by.
-  static func checkNumbers(_ timesteps: [Float]) throws {
-    guard timesteps.allSatisfy(\.isFinite) else {
-      throw SamplerError.badStepCount(
-        count: timesteps.count, reason: "the schedule has timesteps that are not finite")
-    }
-  }
-
-  static func check(_ count: Int, trainCount: Int) throws {
-    guard count >= 1 else {
-      throw SamplerError.badStepCount(count: count, reason: "at least one is needed")
-    }
-    guard count <= trainCount else {
-      throw SamplerError.badStepCount(
-        count: count, reason: "the model was trained with \(trainCount) timesteps")
-    }
-  }
-
-  /// Table lookups need timesteps inside the training schedule.
-  static func check(timesteps: [Double], trainCount: Int) throws {
-    for timestep in timesteps where !(0...Double(trainCount - 1)).contains(timestep) {
-      throw SamplerError.badStepCount(
-        count: timesteps.count,
-        reason: "timestep \(Int(timestep)) is outside the \(trainCount) trained ones")
-    }
-  }
 }

@@ -8,8 +8,6 @@ public enum SamplerError: Error, Sendable, Equatable {
   case unsupported(sampler: String, reason: String)
   /// The number of steps is outside what the schedule has room for.
   case badStepCount(count: Int, reason: String)
-  /// A saved state belongs to another sampler or is damaged.
-  case badState(String)
 }
 
 extension SamplerError: CustomStringConvertible {
@@ -22,7 +20,6 @@ extension SamplerError: CustomStringConvertible {
     case .badValue(let key, let reason): "scheduler configuration, \(key): \(reason)"
     case .unsupported(let sampler, let reason): "sampler \(sampler): \(reason)"
     case .badStepCount(let count, let reason): "\(count) steps: \(reason)"
-    case .badState(let reason): "saved sampler state: \(reason)"
     }
   }
 }

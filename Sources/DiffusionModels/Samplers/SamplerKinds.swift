@@ -1,39 +1,50 @@
-/// The samplers that a graph can name.
-public enum SamplerKind: String, Sendable, CaseIterable {
+/// A sampler that a graph can name.
+public struct SamplerKind: RawRepresentable, CaseIterable, Hashable, Sendable {
+  /// The word in graphs.
+  public let rawValue: String
+
+  /// Names a sampler; for the table of samplers, which lists every name there is.
+  init(name: String) { rawValue = name }
+
+  /// Finds the sampler of a word.
+  ///
+  /// - Parameter rawValue: The word; nil comes back for one that names no sampler.
+  public init?(rawValue: String) {
+    guard let kind = Self.allCases.first(where: { $0.rawValue == rawValue }) else { return nil }
+    self = kind
+  }
+
   /// The scheduler that the checkpoint's own configuration names.
-  case checkpoint
-  /// DDIMScheduler.
-  case ddim
-  /// PNDMScheduler.
-  case pndm
-  /// EulerDiscreteScheduler.
-  case euler
-  /// EulerAncestralDiscreteScheduler.
-  case eulerAncestral = "euler_a"
-  /// HeunDiscreteScheduler.
-  case heun
-  /// DPMSolverMultistepScheduler with `dpmsolver++`.
-  case dpmpp2M = "dpmpp_2m"
-  /// DPMSolverMultistepScheduler with `sde-dpmsolver++`.
-  case dpmpp2MSDE = "dpmpp_2m_sde"
-  /// UniPCMultistepScheduler.
-  case unipc
-  /// DDPMScheduler.
-  case ddpm
-  /// LCMScheduler.
-  case lcm
+  public static let checkpoint = SamplerKind(name: "checkpoint")
+
+  /// Every sampler, the checkpoint's own first.
+  public static let allCases = [checkpoint] + SamplerDescription.all.map(\.kind)
 }
 
-/// How noise levels are spread over the steps.
-public enum ScheduleKind: String, Sendable, CaseIterable {
+/// A way to spread noise levels over the steps.
+public struct ScheduleKind: RawRepresentable, CaseIterable, Hashable, Sendable {
+  /// The word in graphs.
+  public let rawValue: String
+
+  /// Names a schedule; for the table of schedules, which lists every name there is.
+  init(name: String) { rawValue = name }
+
+  /// Finds the schedule of a word.
+  ///
+  /// - Parameter rawValue: The word; nil comes back for one that names no schedule.
+  public init?(rawValue: String) {
+    guard let kind = Self.allCases.first(where: { $0.rawValue == rawValue }) else { return nil }
+    self = kind
+  }
+
   /// What the configuration says; usually the training schedule itself.
-  case `default`
-  /// Even steps of the seventh root of sigma (Karras et al. 2022).
-  case karras
-  /// Even steps of the logarithm of sigma.
-  case exponential
-  /// Quantiles of a beta distribution ("Beta Sampling is All You Need").
-  case beta
+  public static let `default` = ScheduleKind(name: "default")
+
+  /// The schedules that replace the configuration's.
+  static let choices = SigmaSchedule.all.filter(\.isChoice).map { ScheduleKind(name: $0.name) }
+
+  /// Every schedule, the configuration's own first.
+  public static let allCases = [`default`] + choices
 }
 
 /// How timesteps are picked from the training schedule.

@@ -1,51 +1,79 @@
+#if canImport(Glibc)
 import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
 
-/// A spread of noise levels between a highest and a lowest sigma.
-enum SigmaSchedule: Sendable, Equatable {
-  case training
-  case karras
-  case exponential
-  case beta
-  /// Even steps of log(sigma) between the table's ends, as DPM-Solver's authors do it.
-  case uniformLogSNR
+/// The noise levels that a schedule spreads its steps over.
+struct SigmaRange {
+  /// The level to begin with.
+  let highest: Double
+  /// The level of the last step.
+  let lowest: Double
+}
 
-  /// What a configuration's flags ask for.
-  init(_ settings: SamplerSettings, knowsLu: Bool = false) throws {
-    let flags: [(String, SigmaSchedule)] = [
-      ("use_karras_sigmas", .karras), ("use_exponential_sigmas", .exponential),
-      ("use_beta_sigmas", .beta),
-    ]
-    let chosen = try flags.filter { try settings.bool($0.0, false) }
-    guard chosen.count <= 1 else {
-      throw settings.bad(chosen[1].0, "only one kind of sigmas can be used, also \(chosen[0].0)")
-    }
-    if let first = chosen.first {
-      self = first.1
-    } else if knowsLu, try settings.bool("use_lu_lambdas", false) {
-      self = .uniformLogSNR
-    } else {
-      self = .training
+/// One way to spread noise levels, by the name that graphs and configurations use.
+///
+/// A new schedule is a row of `all`.
+struct SigmaSchedule: Sendable, Equatable {
+  let name: String
+  /// Whether a graph can choose it, rather than a configuration alone.
+  var isChoice = true
+  /// Whether the multistep solvers round the timesteps of its levels rather than cut them off.
+  var roundsTimesteps = false
+  /// So many levels, descending.
+  let levels: @Sendable (SigmaRange, Int) -> [Double]
+
+  /// Every schedule but the training schedule itself.
+  static let all = [karras, exponential, beta, uniformLogSNR]
+
+  /// Even steps of the seventh root of sigma (Karras and others, 2022).
+  static let karras = SigmaSchedule(name: "karras", roundsTimesteps: true) { range, count in
+    let high = pow(range.highest, 1 / 7.0)
+    let low = pow(range.lowest, 1 / 7.0)
+    return Numpy.linspace(0, 1, count).map { pow(high + $0 * (low - high), 7) }
+  }
+
+  /// Even steps of the logarithm of sigma.
+  static let exponential = SigmaSchedule(name: "exponential") { range, count in
+    Numpy.linspace(log(range.highest), log(range.lowest), count).map { exp($0) }
+  }
+
+  /// Quantiles of a beta distribution ("Beta Sampling is All You Need").
+  static let beta = SigmaSchedule(name: "beta") { range, count in
+    Numpy.linspace(0, 1, count).map { time in
+      let share = BetaDistribution.quantile(1 - time, alpha: 0.6, beta: 0.6)
+      return range.lowest + share * (range.highest - range.lowest)
     }
   }
 
-  /// `count` sigmas from `highest` down to `lowest`; not for `.training`.
-  func sigmas(from highest: Double, to lowest: Double, count: Int) -> [Double] {
-    switch self {
-    case .training: return []
-    case .karras:
-      let high = pow(highest, 1 / 7.0)
-      let low = pow(lowest, 1 / 7.0)
-      return Numpy.linspace(0, 1, count).map { pow(high + $0 * (low - high), 7) }
-    case .exponential:
-      return Numpy.linspace(log(highest), log(lowest), count).map { exp($0) }
-    case .beta:
-      return Numpy.linspace(0, 1, count).map { time in
-        lowest + BetaDistribution.quantile(1 - time, alpha: 0.6, beta: 0.6) * (highest - lowest)
-      }
-    case .uniformLogSNR:
-      let (high, low) = (Double(Float(log(highest))), Double(Float(log(lowest))))
-      return Numpy.linspace(0, 1, count).map { exp(high + $0 * (low - high)) }
+  /// Even steps of log(sigma) between the table's ends, as DPM-Solver's authors do it.
+  static let uniformLogSNR = SigmaSchedule(
+    name: "lu", isChoice: false, roundsTimesteps: true
+  ) { range, count in
+    let (high, low) = (Double(Float(log(range.highest))), Double(Float(log(range.lowest))))
+    return Numpy.linspace(0, 1, count).map { exp(high + $0 * (low - high)) }
+  }
+
+  static func == (lhs: Self, rhs: Self) -> Bool { lhs.name == rhs.name }
+
+  /// The member of a configuration that asks for it.
+  var flag: String { self == .uniformLogSNR ? "use_lu_lambdas" : "use_\(name)_sigmas" }
+
+  /// The schedule that a configuration's flags ask for; nil for the training schedule itself.
+  static func chosen(
+    _ settings: SamplerSettings, knowsLu: Bool = false
+  ) throws -> SigmaSchedule? {
+    let chosen = try all.filter { try $0.isChoice && settings.reader.flag($0.flag, default: false) }
+    guard chosen.count <= 1 else {
+      throw settings.bad(
+        chosen[1].flag, "only one kind of sigmas can be used, also \(chosen[0].flag)")
     }
+    if let first = chosen.first { return first }
+    let wantsLu = try knowsLu && settings.reader.flag(uniformLogSNR.flag, default: false)
+    return wantsLu ? uniformLogSNR : nil
   }
 
   /// The fractional training timestep of a noise level, interpolated in the logarithm.
@@ -57,57 +85,5 @@ enum SigmaSchedule: Sendable, Equatable {
     let weight = (Double(logSigmas[low]) - logSigma) / Double(difference)
     let clipped = min(max(weight, 0), 1)
     return (1 - clipped) * Double(low) + clipped * Double(low + 1)
-  }
-}
-
-/// Quantiles of the beta distribution.
-enum BetaDistribution {
-  /// The value below which a share `probability` of the distribution lies.
-  ///
-  /// Bisection on the regularised incomplete beta function: slow, exact to the last few bits, and called once
-  /// per step of a schedule.
-  static func quantile(_ probability: Double, alpha: Double, beta: Double) -> Double {
-    if probability <= 0 { return 0 }
-    if probability >= 1 { return 1 }
-    var low = 0.0
-    var high = 1.0
-    while true {
-      let middle = low + (high - low) / 2
-      if middle <= low || middle >= high { return middle }
-      if cumulative(middle, alpha, beta) < probability { low = middle } else { high = middle }
-    }
-  }
-
-  private static func cumulative(_ x: Double, _ alpha: Double, _ beta: Double) -> Double {
-    let front = exp(
-      lgamma(alpha + beta) - lgamma(alpha) - lgamma(beta) + alpha * log(x) + beta * log1p(-x))
-    if x < (alpha + 1) / (alpha + beta + 2) {
-      return front * continuedFraction(x, alpha, beta) / alpha
-    }
-    return 1 - front * continuedFraction(1 - x, beta, alpha) / beta
-  }
-
-  /// Lentz's evaluation of the continued fraction of the incomplete beta function.
-  private static func continuedFraction(_ x: Double, _ alpha: Double, _ beta: Double) -> Double {
-    let tiny = 1e-300
-    func guarded(_ value: Double) -> Double { abs(value) < tiny ? tiny : value }
-    var c = 1.0
-    var d = 1 / guarded(1 - (alpha + beta) * x / (alpha + 1))
-    var result = d
-    for index in 1...500 {
-      let m = Double(index)
-      let even = m * (beta - m) * x / ((alpha + 2 * m - 1) * (alpha + 2 * m))
-      let odd =
-        -(alpha + m) * (alpha + beta + m) * x / ((alpha + 2 * m) * (alpha + 2 * m + 1))
-      var change = 1.0
-      for term in [even, odd] {
-        d = 1 / guarded(1 + term * d)
-        c = guarded(1 + term / c)
-        change = c * d
-        result *= change
-      }
-      if abs(change - 1) < 1e-16 { break }
-    }
-    return result
   }
 }

@@ -1,5 +1,12 @@
-import Glibc
 import TensorRuntime
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
 
 /// The timesteps and noise levels of one run of a sampler that works on sigmas.
 struct SigmaTable: Sendable {
@@ -34,7 +41,8 @@ struct SigmaTableRule: Sendable {
   let schedule: NoiseSchedule
   let spacing: TimestepSpacing
   let offset: Int
-  var sigmaSchedule = SigmaSchedule.training
+  /// The spread of the levels; nil for the training schedule itself.
+  var sigmaSchedule: SigmaSchedule?
   var interpolation = Interpolation.linear
   var finalSigma = FinalSigma.zero
   var lowest: Double?
@@ -47,8 +55,9 @@ struct SigmaTableRule: Sendable {
     var timesteps = spacing.floatTimesteps(count, of: schedule.count, offset: offset)
     let all = schedule.sigmas
     var sigmas = interpolated(timesteps, count)
-    if sigmaSchedule != .training, let first = sigmas.first, let last = sigmas.last {
-      sigmas = sigmaSchedule.sigmas(from: highest ?? first, to: lowest ?? last, count: count)
+    if let sigmaSchedule, let first = sigmas.first, let last = sigmas.last {
+      let range = SigmaRange(highest: highest ?? first, lowest: lowest ?? last)
+      sigmas = sigmaSchedule.levels(range, count)
       let logs = all.map { log($0) }
       timesteps = sigmas.map { SigmaSchedule.timestep(of: $0, logSigmas: logs) }
     }
@@ -73,28 +82,18 @@ struct SigmaTableRule: Sendable {
 }
 
 /// A sampler that walks down a table of noise levels; it adds its own way of taking a step.
-protocol SigmaTableSampler: Sampler {
+protocol SigmaTableSampler: CursorSampler {
   var rule: SigmaTableRule { get }
   var table: SigmaTable { get set }
-  var cursor: StepCursor { get set }
 }
 
 extension SigmaTableSampler {
-  var order: Int { 1 }
   var timesteps: [Float] { table.timesteps }
   var initNoiseSigma: Float { table.initNoiseSigma }
-  var state: SamplerState { SamplerState(cursor: cursor) }
 
   mutating func setTimesteps(_ count: Int) throws {
     table = try rule.table(count)
     cursor = StepCursor()
-  }
-
-  mutating func setBeginIndex(_ index: Int) { cursor.begin = index }
-
-  mutating func restore(_ state: SamplerState) throws {
-    try state.expect()
-    cursor = try state.cursor(within: timesteps.count)
   }
 
   mutating func scaleModelInput(_ sample: Tensor, timestep: Float) -> Tensor {

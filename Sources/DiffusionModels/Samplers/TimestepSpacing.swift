@@ -14,6 +14,16 @@ enum TimestepSpacing: String, Sendable, CaseIterable {
     }
   }
 
+  /// Those timesteps, where every one of them was trained.
+  ///
+  /// - Throws: `SamplerError.badStepCount` when there are too many, or some lie outside.
+  func timesteps(_ count: Int, of trainCount: Int, offset: Int) throws -> [Float] {
+    try StepCount.check(count, trainCount: trainCount)
+    let steps = wholeTimesteps(count, of: trainCount, offset: offset)
+    try StepCount.check(timesteps: steps, trainCount: trainCount)
+    return steps.map { Float($0) }
+  }
+
   /// The timesteps of the Euler and Heun family: `linspace` is not rounded.
   func floatTimesteps(_ count: Int, of trainCount: Int, offset: Int) -> [Double] {
     guard self == .linspace else {

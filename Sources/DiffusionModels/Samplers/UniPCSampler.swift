@@ -1,83 +1,93 @@
-import Glibc
 import TensorRuntime
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+extension SamplerKind {
+  /// UniPCMultistepScheduler.
+  public static let unipc = SamplerKind(name: "unipc")
+}
+
+extension SamplerDescription {
+  static let unipc = SamplerDescription(
+    kind: .unipc, schedulerClasses: ["UniPCMultistepScheduler"], schedules: ScheduleKind.choices,
+    make: { try UniPCSampler($0) })
+}
+
 /// UniPC: a predictor and a corrector of any order over the same outputs (Zhao and others, 2023).
-struct UniPCSampler: Sampler {
+struct UniPCSampler: MultistepSampler {
   enum SolverType: String, CaseIterable, Sendable {
     case bh1
     case bh2
   }
 
-  private let rule: MultistepTableRule
+  let rule: MultistepTableRule
   private let prediction: PredictionType
   private let clipping: Clipping
   private let type: SolverType
   private let predictsData: Bool
-  private let solverOrder: Int
+  let solverOrder: Int
   private let lowerOrderFinal: Bool
   private let uncorrectedSteps: [Int]
-  private(set) var table = SigmaTable()
-  private var cursor = StepCursor()
-  /// Converted model outputs, newest last.
-  private var outputs: [Tensor] = []
+  var table = SigmaTable()
+  var cursor = StepCursor()
+  var outputs: [Tensor] = []
   /// The sample and order of the last step, which the corrector repeats with more knowledge.
   private var lastSample: Tensor?
   private var lastOrder = 1
 
-  let initNoiseSigma: Float = 1
-  let order = 1
-  var timesteps: [Float] { table.timesteps }
-
   init(_ settings: SamplerSettings) throws {
     try settings.refuse("use_flow_sigmas", "use_dynamic_shifting")
-    guard try settings.string("solver_p", "") == "" else {
+    guard try settings.reader.string("solver_p", default: "") == "" else {
       throw settings.unsupported("a separate predictor (solver_p) is not supported")
     }
-    type = try settings.choice(
-      "solver_type", SolverType.bh2,
+    type = try settings.reader.choice(
+      "solver_type", default: SolverType.bh2,
       named: ["midpoint": .bh2, "heun": .bh2, "logrho": .bh2])
     var rule = MultistepTableRule(
       schedule: try NoiseSchedule(settings, keepsLastPositive: true),
       spacing: try settings.spacing(.linspace), offset: try settings.stepsOffset(),
-      sigmaSchedule: try SigmaSchedule(settings),
-      finalSigma: try settings.choice("final_sigmas_type", .zero))
-    rule.lowest = try settings.optionalFloat("sigma_min")
-    rule.highest = try settings.optionalFloat("sigma_max")
+      sigmaSchedule: try SigmaSchedule.chosen(settings),
+      finalSigma: try settings.reader.choice("final_sigmas_type", default: .zero))
+    rule.lowest = try settings.reader.optionalDouble("sigma_min")
+    rule.highest = try settings.reader.optionalDouble("sigma_max")
     rule.repeatsLastSigma = true
     self.rule = rule
     prediction = try settings.prediction()
-    predictsData = try settings.bool("predict_x0", true)
+    predictsData = try settings.reader.flag("predict_x0", default: true)
     clipping = predictsData ? try Clipping(settings, clipsByDefault: nil) : .none
-    solverOrder = try settings.int("solver_order", 2, in: 1...5)
-    lowerOrderFinal = try settings.bool("lower_order_final", true)
-    uncorrectedSteps = try settings.ints("disable_corrector")
+    solverOrder = try settings.reader.int("solver_order", default: 2, in: 1...5)
+    lowerOrderFinal = try settings.reader.flag("lower_order_final", default: true)
+    uncorrectedSteps = try settings.reader.ints("disable_corrector")
   }
 
   var state: SamplerState {
-    let places = Array(repeating: nil as Tensor?, count: solverOrder - outputs.count) + outputs
-    return SamplerState(cursor: cursor, counters: [lastOrder], tensors: places + [lastSample])
+    var state = historyState
+    state["order"] = lastOrder
+    state["start"] = lastSample
+    return state
   }
 
   mutating func restore(_ state: SamplerState) throws {
-    try state.expect(counters: 1, tensors: solverOrder + 1)
-    cursor = try state.cursor(within: timesteps.count)
-    outputs = state.tensors.dropLast().compactMap(\.self)
-    lastSample = state.tensors[solverOrder]
-    guard (1...max(outputs.count, 1)).contains(state.counters[0]) else {
-      throw SamplerError.badState("an order beyond its history")
+    try state.expect(counters: ["order"], tensors: ["outputs", "start"])
+    try restoreHistory(state)
+    lastSample = state["start"]
+    lastOrder = try state.counter("order")
+    guard (1...max(outputs.count, 1)).contains(lastOrder) else {
+      throw SavedStateError("an order beyond its history")
     }
-    lastOrder = state.counters[0]
   }
 
   mutating func setTimesteps(_ count: Int) throws {
-    table = try rule.table(count)
-    cursor = StepCursor()
-    outputs = []
+    try begin(count)
     lastSample = nil
     lastOrder = 1
   }
-
-  mutating func setBeginIndex(_ index: Int) { cursor.begin = index }
 
   mutating func step(
     modelOutput: Tensor, timestep: Float, sample: Tensor, generator: inout TorchGenerator
@@ -177,11 +187,6 @@ struct UniPCSampler: Sampler {
       }
       return Tensor.linearCombination(terms)
     }
-  }
-
-  func addNoise(_ original: Tensor, noise: Tensor, timestep: Float) -> Tensor {
-    VariancePreserving(sigma: table.sigmas[cursor.noiseEntry(timestep, in: timesteps)])
-      .noisy(original, noise)
   }
 }
 

@@ -1,4 +1,10 @@
+#if canImport(Glibc)
 import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
 
 /// The bytes of a regular file, or nil when there is none at `path`.
 func readWholeFile(_ path: String, limit: Int) throws -> [UInt8]? {

@@ -37,19 +37,12 @@ extension NodeContext {
       }
     }
     guard let bytes = snapshot.load() else { return try start(nil) }
+    // States are looked at before the first step, so nothing is lost when their errors are caught.
     do {
       return try start(State(encoded: bytes))
-    } catch let error where Self.isAboutState(error) {
+    } catch let error as SavedStateError {
       warn("the saved state cannot be used, so all steps are taken again: \(error)")
       return try start(nil)
-    }
-  }
-
-  /// States are looked at before the first step, so nothing is lost when these are caught.
-  private static func isAboutState(_ error: any Error) -> Bool {
-    switch error {
-    case DenoiseError.badState, SamplerError.badState, is GeneratorStateError: true
-    default: false
     }
   }
 }

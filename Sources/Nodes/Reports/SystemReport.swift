@@ -29,7 +29,7 @@ public struct SystemReport: Sendable {
     for path in modelPaths where !Self.isFolder(path) {
       problems.append("\(path): named as a model path, but there is no such folder")
     }
-    if RuntimeInfo.detectedISA < .avx2 {
+    if RuntimeInfo.detectedISA == .generic {
       problems.append("this processor has no AVX2: the engine runs, several times slower")
     }
     self.problems = problems

@@ -35,10 +35,18 @@ struct Implementation<Problem: Sendable, Body: Sendable>: Sendable {
   }
 }
 
-/// The implementations of an op, best first; the last one refuses nothing.
+/// The implementations of an op, by instruction set, best first; the last one refuses nothing.
 struct DispatchTable<Problem: Sendable & CustomStringConvertible, Body: Sendable>: Sendable {
   let op: String
   let implementations: [Implementation<Problem, Body>]
+
+  /// Takes the implementations of each instruction set in the order of preference within it.
+  init(op: String, implementations: [Implementation<Problem, Body>]) {
+    self.op = op
+    self.implementations = ISA.ladder.reversed().flatMap { isa in
+      implementations.filter { $0.isa == isa }
+    }
+  }
 
   /// The first implementation within the cap that takes the problem or, where the cost of that is
   /// known, the cheapest of those for the same instruction set.
@@ -54,7 +62,7 @@ struct DispatchTable<Problem: Sendable & CustomStringConvertible, Body: Sendable
 
   private func pick(_ problem: Problem, _ cap: ISA) -> Implementation<Problem, Body>? {
     var best: (implementation: Implementation<Problem, Body>, cost: Double)?
-    for implementation in implementations where implementation.isa <= cap {
+    for implementation in implementations where cap.allows(implementation.isa) {
       if let best, best.implementation.isa != implementation.isa { break }
       guard implementation.accepts(problem) == nil else { continue }
       guard let cost = implementation.cost?(problem) else {
@@ -72,7 +80,7 @@ struct DispatchTable<Problem: Sendable & CustomStringConvertible, Body: Sendable
   ) -> Implementation<Problem, Body>? {
     guard
       let found = implementations.first(where: {
-        $0.name == wanted.name && $0.isa <= cap && $0.accepts(problem) == nil
+        $0.name == wanted.name && cap.allows($0.isa) && $0.accepts(problem) == nil
       })
     else { return nil }
     wanted.noteUse()
@@ -86,9 +94,9 @@ struct DispatchTable<Problem: Sendable & CustomStringConvertible, Body: Sendable
     for implementation in implementations {
       if implementation.name == picked?.name { break }
       let refusal =
-        implementation.isa > cap
-        ? Refusal("needs \(implementation.isa)")
-        : implementation.accepts(problem) ?? Refusal("slower")
+        cap.allows(implementation.isa)
+        ? implementation.accepts(problem) ?? Refusal("slower")
+        : Refusal("needs \(implementation.isa)")
       refusals.append("\(implementation.name): \(refusal)")
     }
     var line = "resgraph: dispatch \(op) \(problem) -> \(chosen)"
@@ -107,7 +115,7 @@ public enum Dispatch {
 
   static var effectiveCap: ISA {
     let allowed = RuntimeSettings.current.isa
-    return cap.map { min($0, allowed) } ?? allowed
+    return cap.map { allowed.capped(by: $0) } ?? allowed
   }
 
   private static let printed = Mutex<Set<String>>([])

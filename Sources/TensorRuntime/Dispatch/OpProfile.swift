@@ -104,50 +104,6 @@ extension ProfiledProblem {
   var operations: Double { 0 }
 }
 
-extension ConvProblem: ProfiledProblem {
-  var op: String { "conv2d" }
-  var kind: OpProfile.Kind {
-    switch (kernelHeight, kernelWidth) {
-    case (3, 3): .conv3x3
-    case (1, 1): .conv1x1
-    default: .convOther
-    }
-  }
-  var operations: Double { 2 * Double(outputPixels) * Double(taps) * Double(outputChannels) }
-}
-
-extension LinearProblem: ProfiledProblem {
-  var op: String { "linear" }
-  var kind: OpProfile.Kind { .linear }
-  var operations: Double { 2 * Double(rows) * Double(inputs) * Double(outputs) }
-}
-
-extension AttentionProblem: ProfiledProblem {
-  var op: String { "attention" }
-  var kind: OpProfile.Kind { queries == keys ? .selfAttention : .crossAttention }
-  var operations: Double { 4 * Double(batch * queries) * Double(keys) * Double(width) }
-}
-
-extension GroupNormProblem: ProfiledProblem {
-  var op: String { "group_norm" }
-  var kind: OpProfile.Kind { .norm }
-}
-
-extension LayerNormProblem: ProfiledProblem {
-  var op: String { "layer_norm" }
-  var kind: OpProfile.Kind { .norm }
-}
-
-extension SoftmaxProblem: ProfiledProblem {
-  var op: String { "softmax" }
-  var kind: OpProfile.Kind { .elementwise }
-}
-
-extension ElementwiseProblem: ProfiledProblem {
-  var op: String { "activation" }
-  var kind: OpProfile.Kind { .elementwise }
-}
-
 /// Work on each value of a tensor that has no dispatch table.
 struct ValueProblem: ProfiledProblem {
   let op: String

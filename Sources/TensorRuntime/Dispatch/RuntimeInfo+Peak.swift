@@ -6,7 +6,7 @@ extension RuntimeInfo {
   /// - Returns: Floating-point operations per second over all threads, in the instruction set in
   ///   use.
   public static func measurePeak() -> Double {
-    let kernels = KernelSet.compiled.first { $0.isa <= isa } ?? .portable
+    let kernels = KernelSet.compiled.first { isa.allows($0.isa) } ?? .portable
     let table = kernels.table
     let rounds = 4_000_000
     let blocks = 4 * Parallel.threadCount

@@ -24,13 +24,13 @@ struct RuntimeSettings: Sendable {
     var cap = detected
     if let requested, !requested.isEmpty {
       if let asked = ISA(rawValue: requested) {
-        cap = min(asked, detected)
-        if asked > detected {
+        cap = detected.capped(by: asked)
+        if cap != asked {
           problems.append(
             "RESGRAPH_ISA=\(requested): this processor has no \(requested), using \(detected)")
         }
       } else {
-        let known = ISA.allCases.map(\.rawValue).joined(separator: ", ")
+        let known = ISA.ladder.map(\.rawValue).joined(separator: ", ")
         problems.append("RESGRAPH_ISA=\(requested) is not known (known: \(known)), ignored")
       }
     }

@@ -18,7 +18,7 @@ public enum MemoryPool {
   /// Bytes in use by tensors, packed weights and working memory.
   public static var currentBytes: Int { state.withLock { $0.live + $0.lasting } }
 
-  /// The most bytes that were in use at one time since the start or the last `resetPeak()`.
+  /// The most bytes that were in use at one time since the start.
   public static var peakBytes: Int { state.withLock { $0.peak } }
 
   /// Bytes held from the operating system: in use, or kept for reuse.
@@ -40,9 +40,6 @@ public enum MemoryPool {
     }
     for block in freed { free(block.pointer) }
   }
-
-  /// Starts a new measurement of `peakBytes` at the present use.
-  public static func resetPeak() { state.withLock { $0.peak = $0.live + $0.lasting } }
 
   /// A block on loan.
   struct Block: @unchecked Sendable {

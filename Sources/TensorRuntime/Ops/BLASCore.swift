@@ -25,7 +25,7 @@ enum BLASCore {
     switch detected {
     case .avx512: return "SkylakeX"
     case .avx2: return "Haswell"
-    case .generic, .reference: return nil
+    case .reference, .generic, .baseline: return nil
     }
   }
 

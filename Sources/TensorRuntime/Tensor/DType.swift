@@ -22,12 +22,4 @@ public enum DType: String, Sendable, CaseIterable {
     case .int8, .uint8, .bool: 1
     }
   }
-
-  /// Whether the type holds real numbers.
-  public var isFloatingPoint: Bool {
-    switch self {
-    case .float64, .float32, .float16, .bfloat16: true
-    case .int64, .int32, .int16, .int8, .uint8, .bool: false
-    }
-  }
 }

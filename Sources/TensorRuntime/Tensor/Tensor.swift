@@ -10,8 +10,6 @@ public struct Tensor: Sendable {
   let storage: Storage
   /// Where this tensor's elements begin in the storage; a multiple of 16.
   let offset: Int
-  /// How this tensor was computed, when gradients are wanted; nil at inference.
-  var gradientNode: (any GradientNode)?
 
   /// The number of elements.
   public var count: Int { shape.reduce(1, *) }
@@ -107,11 +105,6 @@ public struct Tensor: Sendable {
   /// The first element; valid while the tensor is held.
   var base: UnsafePointer<Float> { UnsafePointer(storage.pointer + offset) }
 }
-
-/// One step of a computation whose gradient can be taken.
-///
-/// A tensor refers to the node that made it; a node holds its inputs and how to go backwards.
-protocol GradientNode: AnyObject, Sendable {}
 
 extension Tensor: CustomStringConvertible {
   /// The shape and, for feature maps, the layout; never the values.

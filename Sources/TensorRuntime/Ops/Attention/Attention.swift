@@ -54,6 +54,12 @@ struct AttentionProblem: Sendable, CustomStringConvertible {
   }
 }
 
+extension AttentionProblem: ProfiledProblem {
+  var op: String { "attention" }
+  var kind: OpProfile.Kind { queries == keys ? .selfAttention : .crossAttention }
+  var operations: Double { 4 * Double(batch * queries) * Double(keys) * Double(width) }
+}
+
 /// A problem with its operands.
 struct AttentionCall {
   let problem: AttentionProblem

@@ -213,6 +213,18 @@ struct ConvProblem: Sendable, CustomStringConvertible {
   }
 }
 
+extension ConvProblem: ProfiledProblem {
+  var op: String { "conv2d" }
+  var kind: OpProfile.Kind {
+    switch (kernelHeight, kernelWidth) {
+    case (3, 3): .conv3x3
+    case (1, 1): .conv1x1
+    default: .convOther
+    }
+  }
+  var operations: Double { 2 * Double(outputPixels) * Double(taps) * Double(outputChannels) }
+}
+
 /// A problem with its operands; feature maps are dense B, H, W, C.
 struct ConvCall {
   let problem: ConvProblem

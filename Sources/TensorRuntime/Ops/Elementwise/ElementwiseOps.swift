@@ -50,6 +50,11 @@ struct ElementwiseProblem: Sendable, CustomStringConvertible {
   var description: String { "\(activation) of \(count)" }
 }
 
+extension ElementwiseProblem: ProfiledProblem {
+  var op: String { "activation" }
+  var kind: OpProfile.Kind { .elementwise }
+}
+
 /// The ways to apply activations.
 enum ActivationTable {
   typealias Body =

@@ -13,7 +13,7 @@ struct KernelSet: @unchecked Sendable {
   var panel: Int { table.pointee.panel }
 
   /// The kernels compiled for the baseline of the architecture.
-  static let portable = KernelSet(isa: .generic, table: ck_kernels_generic())
+  static let portable = KernelSet(isa: .baseline, table: ck_kernels_generic())
 
   /// Every set compiled for this architecture, best first, whether or not the processor can run it.
   static let compiled: [KernelSet] = {
@@ -26,20 +26,11 @@ struct KernelSet: @unchecked Sendable {
   /// The set for work whose results do not depend on the instruction set: copies, exact conversions.
   static var best: KernelSet {
     let cap = Dispatch.effectiveCap
-    return compiled.first { $0.isa <= cap } ?? portable
+    return compiled.first { cap.allows($0.isa) } ?? portable
   }
 
   /// The sets that dispatch tables offer.
-  ///
-  /// On x86-64 a processor without AVX2 is better served by OpenBLAS, which picks its own
-  /// instruction set; elsewhere the portable kernels come first.
-  static let offered: [KernelSet] = {
-    #if arch(x86_64)
-    compiled.filter { $0.isa > .generic }
-    #else
-    compiled
-    #endif
-  }()
+  static let offered = compiled.filter { ISA.ladder.contains($0.isa) }
 }
 
 extension Activation {
@@ -65,7 +56,7 @@ extension DType {
   ///
   /// Half precision stays as it is where the kernels of an instruction set read it.
   public var packedByteCount: Int {
-    let readsHalves = KernelSet.offered.contains { $0.isa <= Dispatch.effectiveCap }
+    let readsHalves = KernelSet.offered.contains { Dispatch.effectiveCap.allows($0.isa) }
     return readsHalves && (self == .float16 || self == .bfloat16) ? 2 : 4
   }
 }

@@ -129,6 +129,12 @@ struct LinearProblem: Sendable, CustomStringConvertible {
   }
 }
 
+extension LinearProblem: ProfiledProblem {
+  var op: String { "linear" }
+  var kind: OpProfile.Kind { .linear }
+  var operations: Double { 2 * Double(rows) * Double(inputs) * Double(outputs) }
+}
+
 /// A problem with its operands, all dense and row-major.
 struct LinearCall {
   let problem: LinearProblem

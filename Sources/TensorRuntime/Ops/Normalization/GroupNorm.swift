@@ -74,6 +74,11 @@ struct GroupNormProblem: Sendable, CustomStringConvertible {
   }
 }
 
+extension GroupNormProblem: ProfiledProblem {
+  var op: String { "group_norm" }
+  var kind: OpProfile.Kind { .norm }
+}
+
 /// A problem with its operands.
 struct GroupNormCall {
   let problem: GroupNormProblem

@@ -53,6 +53,11 @@ struct LayerNormProblem: Sendable, CustomStringConvertible {
   var description: String { "\(rows)x\(width)" }
 }
 
+extension LayerNormProblem: ProfiledProblem {
+  var op: String { "layer_norm" }
+  var kind: OpProfile.Kind { .norm }
+}
+
 /// A problem with its operands.
 struct LayerNormCall {
   let problem: LayerNormProblem

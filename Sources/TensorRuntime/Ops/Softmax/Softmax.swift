@@ -33,6 +33,11 @@ struct SoftmaxProblem: Sendable, CustomStringConvertible {
   var description: String { "\(rows)x\(width)" }
 }
 
+extension SoftmaxProblem: ProfiledProblem {
+  var op: String { "softmax" }
+  var kind: OpProfile.Kind { .elementwise }
+}
+
 /// The ways to compute softmax.
 enum SoftmaxTable {
   typealias Body =

@@ -1,2 +1,0 @@
-/// The DiffusionModels module.
-enum DiffusionModelsModule {}

@@ -1,0 +1,29 @@
+/// The rules shared by all samplers about how many steps there can be.
+enum StepCount {
+  /// Refuses schedules with timesteps that are no numbers, which no step could be found by.
+  static func checkNumbers(_ timesteps: [Float]) throws {
+    guard timesteps.allSatisfy(\.isFinite) else {
+      throw SamplerError.badStepCount(
+        count: timesteps.count, reason: "the schedule has timesteps that are not finite")
+    }
+  }
+
+  static func check(_ count: Int, trainCount: Int) throws {
+    guard count >= 1 else {
+      throw SamplerError.badStepCount(count: count, reason: "at least one is needed")
+    }
+    guard count <= trainCount else {
+      throw SamplerError.badStepCount(
+        count: count, reason: "the model was trained with \(trainCount) timesteps")
+    }
+  }
+
+  /// Table lookups need timesteps inside the training schedule.
+  static func check(timesteps: [Double], trainCount: Int) throws {
+    for timestep in timesteps where !(0...Double(trainCount - 1)).contains(timestep) {
+      throw SamplerError.badStepCount(
+        count: timesteps.count,
+        reason: "timestep \(Int(timestep)) is outside the \(trainCount) trained ones")
+    }
+  }
+}
