@@ -124,7 +124,7 @@ import Darwin
           .problem
       ).name
     }
-    guard RuntimeInfo.isa >= .avx2, ConvolutionTuning.current.speeds.isEmpty else { return }
+    guard RuntimeInfo.isa.allows(.avx2), ConvolutionTuning.current.speeds.isEmpty else { return }
     #expect(chosen(256, 256).hasPrefix("winograd6"))
     #expect(chosen(64, 320).hasPrefix("winograd4"))
     var allowed = ConvCase(inputs: 320, outputs: 320, height: 64, width: 64, plain: true).problem

@@ -72,7 +72,7 @@ final class UnalignedBytes: @unchecked Sendable {
   }
 
   private static var kernelSets: [KernelSet] {
-    KernelSet.compiled.filter { $0.isa <= .detected }
+    runnableKernels
   }
 
   private func widened(_ bits: [UInt16], _ type: ck_weight_type, _ kernels: KernelSet) -> [Float] {
