@@ -6,6 +6,15 @@ import Musl
 import Darwin
 #endif
 
+extension ScheduleKind {
+  /// Even steps of the seventh root of sigma (Karras and others, 2022).
+  public static let karras = ScheduleKind(name: "karras")
+  /// Even steps of the logarithm of sigma.
+  public static let exponential = ScheduleKind(name: "exponential")
+  /// Quantiles of a beta distribution ("Beta Sampling is All You Need").
+  public static let beta = ScheduleKind(name: "beta")
+}
+
 /// The noise levels that a schedule spreads its steps over.
 struct SigmaRange {
   /// The level to begin with.
@@ -16,7 +25,7 @@ struct SigmaRange {
 
 /// One way to spread noise levels, by the name that graphs and configurations use.
 ///
-/// A new schedule is a row of `all`.
+/// A new schedule is a row, and its name in `all`.
 struct SigmaSchedule: Sendable, Equatable {
   let name: String
   /// Whether a graph can choose it, rather than a configuration alone.
