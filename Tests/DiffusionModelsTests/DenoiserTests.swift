@@ -187,7 +187,7 @@ import Testing
       _ = try? DenoiseState(encoded: changed)
     }
     let longer = try self.denoiser(RecordingModel()) { $0.steps = 7 }
-    #expect(throws: DenoiseError.self) { try longer.run(inputs(), resume: states[2]) }
+    #expect(throws: SavedStateError.self) { try longer.run(inputs(), resume: states[2]) }
     let other = try self.denoiser(RecordingModel()) { $0.sampler.kind = .dpmpp2M }
     #expect(throws: SavedStateError.self) { try other.run(inputs(), resume: states[2]) }
   }

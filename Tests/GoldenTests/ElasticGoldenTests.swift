@@ -173,7 +173,7 @@ import Testing
       let state = try ElasticState(encoded: saved)
       #expect(try fixture.latents("tall", resume: state).floats() == whole)
       #expect(throws: (any Error).self) { try ElasticState(encoded: saved.dropLast()) }
-      #expect(throws: DenoiseError.self) { try fixture.latents("wide", resume: state) }
+      #expect(throws: SavedStateError.self) { try fixture.latents("wide", resume: state) }
     }
   }
 
