@@ -1,5 +1,5 @@
-import ResgraphFiles
 import DiffusionModels
+import ResgraphFiles
 import ResgraphWeights
 import Synchronization
 import TensorRuntime
