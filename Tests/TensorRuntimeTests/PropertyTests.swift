@@ -48,7 +48,6 @@ extension GlobalStateTests {
         Op(name: "quick gelu", shape: map) { quickGELU($0) },
         Op(name: "relu", shape: map) { relu($0) },
         Op(name: "upsample", shape: map) { upsampleNearest($0, height: 50, width: 80) },
-        Op(name: "average pool", shape: map) { averagePool2D($0, kernel: 2, stride: 2) },
         Op(name: "layout", shape: map) { $0.channelsLast().contiguous() },
         Op(name: "sum", shape: map) {
           Tensor.linearCombination([(0.5, $0), (2, $0.channelsLast()), (-1, $0)])
