@@ -14,7 +14,7 @@ public struct Approximations: Sendable, Equatable {
   /// The share of tokens that the finest self-attentions merge away, 0...0.75.
   public var tokenMerge = 0.0
 
-  /// None.
+  /// Makes settings that approximate nothing.
   public init() {}
 
   /// Whether guidance, if it is on, is used at a step.

@@ -10,7 +10,7 @@ public enum Literal: Sendable, Hashable {
   case int(Int128)
   /// A number with a fraction, an exponent, or one of `.inf` and `.nan`.
   case float(Double)
-  /// A text.
+  /// A text, without the quotes of its file.
   case string(String)
   /// An ordered list.
   case list([Literal])

@@ -18,7 +18,7 @@ public struct YAMLNode: Sendable {
     public var key: String
     /// Where the key stands.
     public var keyRange: SourceRange
-    /// The value.
+    /// The value that stands behind the key.
     public var value: YAMLNode
   }
 

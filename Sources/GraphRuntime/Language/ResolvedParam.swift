@@ -14,7 +14,7 @@ public struct ResolvedParam: Sendable {
   public var name: String
   /// The kind of its value.
   public var kind: ParamKind
-  /// The value.
+  /// The value of this run: the one that was set, else the default.
   public var value: Literal
   /// Whether the value is the declared default.
   public var isDefault: Bool

@@ -2,9 +2,9 @@
 public indirect enum ParamKind: Sendable, Hashable {
   /// A whole number.
   case int
-  /// A number.
+  /// A number with or without a fraction, in double precision.
   case float
-  /// A text.
+  /// A text of any length.
   case string
   /// `true` or `false`.
   case bool

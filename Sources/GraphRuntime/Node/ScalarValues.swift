@@ -19,7 +19,7 @@ extension Int: ParamValue, ScalarPortValue {
 }
 
 extension Double: ParamValue, ScalarPortValue {
-  /// A number.
+  /// The kind `float`.
   public static var kind: ParamKind { .float }
   /// `Float`.
   public static var typeName: String { "Float" }
@@ -41,7 +41,7 @@ extension Double: ParamValue, ScalarPortValue {
 }
 
 extension Float: ParamValue {
-  /// A number.
+  /// The kind `float`.
   public static var kind: ParamKind { .float }
   /// The number.
   public var literal: Literal { .float(Double(self)) }
@@ -83,7 +83,7 @@ extension Bool: ParamValue, ScalarPortValue {
 }
 
 extension String: ParamValue, ScalarPortValue {
-  /// A text.
+  /// The kind `string`.
   public static var kind: ParamKind { .string }
   /// `String`.
   public static var typeName: String { "String" }
