@@ -3,6 +3,7 @@ import ResgraphFiles
 import ResgraphWeights
 import Synchronization
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import DiffusionModels
@@ -83,7 +84,7 @@ import Testing
     return try denoiser.run(inputs, autoencoder: try autoencoder())
   }
 
-  @Test(arguments: ElasticGeometryTests.sides)
+  @Test(.slow, arguments: ElasticGeometryTests.sides)
   func everySizeOfSDXLRuns(height: Int) throws {
     for width in ElasticGeometryTests.sides {
       let predictor = StrictPredictor()
