@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Makes the picture goldens of Tests/NodesTests/Goldens/images from Pillow, OpenCV and libpng's own variety.
+"""Makes the picture goldens of Tests/PicturesTests/Goldens/images from Pillow, OpenCV and libpng's own
+variety.
 
 Run from the repository root, with pillow, numpy and opencv-python installed:
     python tools/goldens/image_cases.py
 Pillow 13.0.0, opencv 5.0.0 and numpy 2.4.6 made the committed files. Expected pixels are raw bytes
-(`*.bin`, rows from the top, channels interleaved), so that no decoder stands between them and the test.
+(`*.bin`, rows from the top, channels interleaved), so that no decoder stands between them and the
+test.
 """
+
 import io
 import json
 import struct
@@ -14,9 +17,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from made_with import record_script
 from PIL import Image, ImageOps
 
-FOLDER = Path("Tests/NodesTests/Goldens/images")
+FOLDER = Path("Tests/PicturesTests/Goldens/images")
 
 
 def scene(width, height, seed):
@@ -37,16 +41,31 @@ def interlaced_png(pixels):
     """An Adam7 PNG, which Pillow cannot write."""
     height, width, _ = pixels.shape
     rows = b""
-    for x0, y0, dx, dy in [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]:
+    for x0, y0, dx, dy in [
+        (0, 0, 8, 8),
+        (4, 0, 8, 8),
+        (0, 4, 4, 8),
+        (2, 0, 4, 4),
+        (0, 2, 2, 4),
+        (1, 0, 2, 2),
+        (0, 1, 1, 2),
+    ]:
         part = pixels[y0::dy, x0::dx]
         if part.size:
             rows += b"".join(b"\0" + row.tobytes() for row in part)
 
     def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 1)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
 
 
 def rgb16_png(pixels16):
@@ -55,10 +74,17 @@ def rgb16_png(pixels16):
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels16)
 
     def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
 
 
 def encoded(image, kind, **options):
@@ -122,7 +148,16 @@ def write_resizes():
     (FOLDER / "resize-source.bin").write_bytes(source.tobytes())
     cases = []
     for name, method in filters.items():
-        for width, height in [(24, 16), (128, 96), (61, 17), (7, 43), (90, 20), (50, 20), (50, 21), (1, 1)]:
+        for width, height in [
+            (24, 16),
+            (128, 96),
+            (61, 17),
+            (7, 43),
+            (90, 20),
+            (50, 20),
+            (50, 21),
+            (1, 1),
+        ]:
             for fit in ["stretch", "cover", "contain"]:
                 if fit == "stretch":
                     image = source.resize((width, height), method)
@@ -132,7 +167,9 @@ def write_resizes():
                     image = ImageOps.pad(source, (width, height), method)
                 file = f"resize-{name}-{fit}-{width}x{height}.bin"
                 (FOLDER / file).write_bytes(image.tobytes())
-                cases.append({"file": file, "method": name, "fit": fit, "width": width, "height": height})
+                cases.append(
+                    {"file": file, "method": name, "fit": fit, "width": width, "height": height}
+                )
     return cases
 
 
@@ -166,3 +203,4 @@ def main():
 
 
 main()
+record_script(FOLDER)

@@ -1,17 +1,24 @@
 #!/usr/bin/env python3
-"""Makes a tiny denoiser of nine channels, as inpainting models have, and what diffusers paints with it.
+"""Makes a tiny denoiser of nine channels, as inpainting models have, and what diffusers paints with
+it.
 
-Writes Tests/NodesTests/Goldens/inpaint. All other parts are those of image_tiny_model.py; run that first.
-Run from the repository root: `python tools/goldens/inpaint_model_make.py`
+Writes Tests/NodesTests/Goldens/inpaint. All other parts are those of image_tiny_model.py; run that
+first. Run from the repository root: `python tools/goldens/inpaint_model_make.py`
 """
+
 import json
 import shutil
 from pathlib import Path
 
 import torch
 from common import seed_weights
-from diffusers import (ControlNetModel, StableDiffusionControlNetInpaintPipeline, StableDiffusionInpaintPipeline,
-                       UNet2DConditionModel)
+from diffusers import (
+    ControlNetModel,
+    StableDiffusionControlNetInpaintPipeline,
+    StableDiffusionInpaintPipeline,
+    UNet2DConditionModel,
+)
+from made_with import record_script
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -38,20 +45,37 @@ def main():
     mask = Image.open(TINY / "mask.png")
     net = ControlNetModel.from_pretrained(TINY / "controlnet")
     plain = StableDiffusionInpaintPipeline.from_pretrained(TINY / "model", unet=unet, **OPTIONS)
-    steered = StableDiffusionControlNetInpaintPipeline.from_pretrained(TINY / "model", unet=unet, controlnet=net, **OPTIONS)
+    steered = StableDiffusionControlNetInpaintPipeline.from_pretrained(
+        TINY / "model", unet=unet, controlnet=net, **OPTIONS
+    )
     expected = {}
     for name, pipe, options in [
-        ("painted", plain, {"strength": 1.0}), ("retouched", plain, {"strength": 0.6}),
-        ("controlled", steered, {"strength": 1.0, "control_image": photo, "controlnet_conditioning_scale": 0.8}),
+        ("painted", plain, {"strength": 1.0}),
+        ("retouched", plain, {"strength": 0.6}),
+        (
+            "controlled",
+            steered,
+            {"strength": 1.0, "control_image": photo, "controlnet_conditioning_scale": 0.8},
+        ),
     ]:
         pipe.set_progress_bar_config(disable=True)
         with torch.no_grad():
             expected[name] = pipe(
-                PROMPT, image=photo, mask_image=mask, height=64, width=96, negative_prompt=NEGATIVE,
-                num_inference_steps=5, guidance_scale=7.5, generator=torch.Generator().manual_seed(8),
-                output_type="latent", **options).images.contiguous()
+                PROMPT,
+                image=photo,
+                mask_image=mask,
+                height=64,
+                width=96,
+                negative_prompt=NEGATIVE,
+                num_inference_steps=5,
+                guidance_scale=7.5,
+                generator=torch.Generator().manual_seed(8),
+                output_type="latent",
+                **options,
+            ).images.contiguous()
         print(name, float(expected[name].abs().max()))
     save_file(expected, FOLDER / "expected.safetensors")
 
 
 main()
+record_script(FOLDER)

@@ -29,9 +29,18 @@ def tensors(shapes, seed):
 
 def projector_shapes(kind, clip, text):
     if kind == "base":
-        return {"proj.weight": (4 * text, clip), "proj.bias": (4 * text,), "norm.weight": (text,), "norm.bias": (text,)}
+        return {
+            "proj.weight": (4 * text, clip),
+            "proj.bias": (4 * text,),
+            "norm.weight": (text,),
+            "norm.bias": (text,),
+        }
     if kind == "full":
-        shapes = {"proj.0.weight": (clip, clip), "proj.0.bias": (clip,), "proj.2.weight": (text, clip)}
+        shapes = {
+            "proj.0.weight": (clip, clip),
+            "proj.0.bias": (clip,),
+            "proj.2.weight": (text, clip),
+        }
         return shapes | {"proj.2.bias": (text,), "proj.3.weight": (text,), "proj.3.bias": (text,)}
     width = PLUS_WIDTH
     shapes = {"latents": (1, 5, width), "proj_in.weight": (width, clip), "proj_in.bias": (width,)}
@@ -41,10 +50,16 @@ def projector_shapes(kind, clip, text):
         attention, forward = f"layers.{layer}.0.", f"layers.{layer}.1."
         for norm in ("norm1", "norm2"):
             shapes |= {attention + norm + ".weight": (width,), attention + norm + ".bias": (width,)}
-        shapes |= {attention + "to_q.weight": (width, width), attention + "to_kv.weight": (2 * width, width)}
+        shapes |= {
+            attention + "to_q.weight": (width, width),
+            attention + "to_kv.weight": (2 * width, width),
+        }
         shapes |= {attention + "to_out.weight": (width, width)}
         shapes |= {forward + "0.weight": (width,), forward + "0.bias": (width,)}
-        shapes |= {forward + "1.weight": (4 * width, width), forward + "3.weight": (width, 4 * width)}
+        shapes |= {
+            forward + "1.weight": (4 * width, width),
+            forward + "3.weight": (width, 4 * width),
+        }
     return shapes
 
 
@@ -59,14 +74,20 @@ def attention_shapes(model):
 
 
 def build(kind, name, seed):
-    """The UNet of the goldens with an adapter, and the adapter as released: two nested dictionaries."""
+    """The UNet of the goldens with an adapter, and the adapter as released: two nested
+    dictionaries."""
     model = seed_weights(UNet2DConditionModel(**CONFIGS[name]), seed=100 + len(name))
     clip = 20
     adapter = {
-        "image_proj": tensors(projector_shapes(kind, clip, CONFIGS[name]["cross_attention_dim"]), seed),
+        "image_proj": tensors(
+            projector_shapes(kind, clip, CONFIGS[name]["cross_attention_dim"]), seed
+        ),
         "ip_adapter": tensors(attention_shapes(model), seed + 1),
     }
-    rounded = {group: {key: value.float() for key, value in part.items()} for group, part in adapter.items()}
+    rounded = {
+        group: {key: value.float() for key, value in part.items()}
+        for group, part in adapter.items()
+    }
     model._load_ip_adapter_weights([rounded], low_cpu_mem_usage=False)
     return model.eval().requires_grad_(False), adapter, clip
 
@@ -85,7 +106,10 @@ def encoded(kind, clip, images, seed):
 
 def run(model, name, embeddings, masks=None):
     config = CONFIGS[name]
-    inputs = {"sample": normal((2, 4, *SIZE), 700), "text": normal((2, 6, config["cross_attention_dim"]), 701)}
+    inputs = {
+        "sample": normal((2, 4, *SIZE), 700),
+        "text": normal((2, 6, config["cross_attention_dim"]), 701),
+    }
     added = {"image_embeds": [embeddings]}
     if config.get("addition_embed_type"):
         inputs["pooled"] = normal((2, 28), 702)
@@ -95,7 +119,11 @@ def run(model, name, embeddings, masks=None):
     with torch.no_grad():
         tokens = model.encoder_hid_proj([embeddings])[0]
         output = model(
-            inputs["sample"], 321, inputs["text"], added_cond_kwargs=added, cross_attention_kwargs=kwargs
+            inputs["sample"],
+            321,
+            inputs["text"],
+            added_cond_kwargs=added,
+            cross_attention_kwargs=kwargs,
         ).sample
     return {**inputs, "encoded": embeddings, "tokens": tokens, "output": output}
 
@@ -120,7 +148,9 @@ def make(kind, name, folder, seed):
         narrow = torch.ones((1, 2, 10, 24))
         narrow[:, 0, :5], narrow[:, 1, 5:] = 0, 0
         add("misfit", run(model, name, encoded(kind, clip, 2, 714), narrow) | {"masks": narrow})
-    flat = {f"{group}.{key}": value for group, part in adapter.items() for key, value in part.items()}
+    flat = {
+        f"{group}.{key}": value for group, part in adapter.items() for key, value in part.items()
+    }
     write(folder, flat, cases)
 
 

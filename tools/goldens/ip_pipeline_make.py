@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Makes IP-Adapters and an image encoder for the tiny Stable Diffusion, and what diffusers draws with them.
+"""Makes IP-Adapters and an image encoder for the tiny Stable Diffusion, and what diffusers draws
+with them.
 
-Writes Tests/NodesTests/Goldens/ip-adapter. The tiny model is the one of image_tiny_model.py; run that first.
-Run from the repository root: `python tools/goldens/ip_pipeline_make.py`
+Writes Tests/NodesTests/Goldens/ip-adapter. The tiny model is the one of image_tiny_model.py; run
+that first. Run from the repository root: `python tools/goldens/ip_pipeline_make.py`
 """
-import json
+
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 from diffusers.image_processor import IPAdapterMaskProcessor
 from ip_make import attention_shapes, projector_shapes, tensors
+from made_with import record_script
 from PIL import Image
 from safetensors.torch import save_file
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
@@ -27,9 +29,18 @@ SIDE, HIDDEN, EMBED = 32, 24, 20
 
 def image_encoder(side, hidden, embed, seed):
     torch.manual_seed(seed)
-    model = CLIPVisionModelWithProjection(CLIPVisionConfig(
-        hidden_size=hidden, intermediate_size=48, num_hidden_layers=3, num_attention_heads=4, image_size=side,
-        patch_size=8, projection_dim=embed, hidden_act="gelu"))
+    model = CLIPVisionModelWithProjection(
+        CLIPVisionConfig(
+            hidden_size=hidden,
+            intermediate_size=48,
+            num_hidden_layers=3,
+            num_attention_heads=4,
+            image_size=side,
+            patch_size=8,
+            projection_dim=embed,
+            hidden_act="gelu",
+        )
+    )
     for weight in model.parameters():
         weight.data = (weight + 0.1 * torch.randn(weight.shape)).half().float()
     return model.eval()
@@ -49,14 +60,22 @@ def adapters(unet, text):
             "ip_adapter": tensors(attention_shapes(unet), seed + 1),
         }
     for kind in ("base", "full"):
-        flat = {f"{group}.{key}": value for group, part in made[kind].items() for key, value in part.items()}
+        flat = {
+            f"{group}.{key}": value
+            for group, part in made[kind].items()
+            for key, value in part.items()
+        }
         save_file(flat, FOLDER / f"ip-adapter-{kind}.safetensors")
     torch.save(made["plus"], FOLDER / "ip-adapter-plus.bin")
     foreign = {
         "image_proj": tensors(projector_shapes("base", EMBED, 2 * text), 750),
-        "ip_adapter": {key: torch.cat([value, value], 1) for key, value in made["base"]["ip_adapter"].items()},
+        "ip_adapter": {
+            key: torch.cat([value, value], 1) for key, value in made["base"]["ip_adapter"].items()
+        },
     }
-    flat = {f"{group}.{key}": value for group, part in foreign.items() for key, value in part.items()}
+    flat = {
+        f"{group}.{key}": value for group, part in foreign.items() for key, value in part.items()
+    }
     save_file(flat, FOLDER / "ip-adapter-foreign.safetensors")
 
 
@@ -86,24 +105,42 @@ def preprocessing(wide, tall, expected):
     """Pixels of the encoder, by its default and by configurations that change everything."""
     own = CLIPImageProcessorPil(size=SIDE, crop_size=SIDE)
     other = CLIPImageProcessorPil(
-        size={"height": 20, "width": 28}, crop_size={"height": 24, "width": 25}, resample=2,
-        image_mean=[0.5, 0.4, 0.3], image_std=[0.5, 0.25, 0.2])
+        size={"height": 20, "width": 28},
+        crop_size={"height": 24, "width": 25},
+        resample=2,
+        image_mean=[0.5, 0.4, 0.3],
+        image_std=[0.5, 0.25, 0.2],
+    )
     plain = CLIPImageProcessorPil(size=40, do_center_crop=False, do_normalize=False, resample=1)
     for name, processor in [("own", own), ("other", other), ("plain", plain)]:
         processor.save_pretrained(FOLDER / f"preprocessor-{name}")
         for picture, shape in [(wide, "wide"), (tall, "tall")]:
-            expected[f"pixels.{name}.{shape}"] = processor(picture, return_tensors="pt").pixel_values
+            expected[f"pixels.{name}.{shape}"] = processor(
+                picture, return_tensors="pt"
+            ).pixel_values
     return own
 
 
 def load(names, processor, encoder, scale):
     pipe = StableDiffusionPipeline.from_pretrained(
-        TINY / "model", safety_checker=None, requires_safety_checker=False, image_encoder=encoder,
-        feature_extractor=processor)
-    files = {"base": "ip-adapter-base.safetensors", "plus": "ip-adapter-plus.bin", "full": "ip-adapter-full.safetensors"}
+        TINY / "model",
+        safety_checker=None,
+        requires_safety_checker=False,
+        image_encoder=encoder,
+        feature_extractor=processor,
+    )
+    files = {
+        "base": "ip-adapter-base.safetensors",
+        "plus": "ip-adapter-plus.bin",
+        "full": "ip-adapter-full.safetensors",
+    }
     pipe.load_ip_adapter(
-        str(FOLDER), subfolder=[""] * len(names), weight_name=[files[name] for name in names],
-        image_encoder_folder=None, low_cpu_mem_usage=False)
+        str(FOLDER),
+        subfolder=[""] * len(names),
+        weight_name=[files[name] for name in names],
+        image_encoder_folder=None,
+        low_cpu_mem_usage=False,
+    )
     pipe.set_ip_adapter_scale(scale)
     pipe.set_progress_bar_config(disable=True)
     return pipe
@@ -111,7 +148,11 @@ def load(names, processor, encoder, scale):
 
 def draw(pipe, images, **options):
     options = {
-        "negative_prompt": NEGATIVE, "guidance_scale": 7.5, "num_inference_steps": 5, "height": 64, "width": 96,
+        "negative_prompt": NEGATIVE,
+        "guidance_scale": 7.5,
+        "num_inference_steps": 5,
+        "height": 64,
+        "width": 96,
         "generator": torch.Generator().manual_seed(3),
     } | options
     with torch.no_grad():
@@ -121,7 +162,9 @@ def draw(pipe, images, **options):
 def main():
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    base = StableDiffusionPipeline.from_pretrained(TINY / "model", safety_checker=None, requires_safety_checker=False)
+    base = StableDiffusionPipeline.from_pretrained(
+        TINY / "model", safety_checker=None, requires_safety_checker=False
+    )
     text = base.unet.config.cross_attention_dim
     adapters(base.unet, text)
     encoder = image_encoder(SIDE, HIDDEN, EMBED, 1)
@@ -139,11 +182,17 @@ def main():
     expected["batch"] = draw(pipe, [wide], num_images_per_prompt=2)
     pipe.set_ip_adapter_scale([[0.8, 0.8]])
     both = torch.stack([left, right], 1)
-    expected["masked"] = draw(pipe, [[wide, tall]], cross_attention_kwargs={"ip_adapter_masks": [both]})
+    expected["masked"] = draw(
+        pipe, [[wide, tall]], cross_attention_kwargs={"ip_adapter_masks": [both]}
+    )
     expected["stacked"] = draw(load(["base", "plus"], processor, encoder, [0.5, 0.6]), [wide, tall])
-    save_file({name: tensor.contiguous() for name, tensor in expected.items()}, FOLDER / "expected.safetensors")
+    save_file(
+        {name: tensor.contiguous() for name, tensor in expected.items()},
+        FOLDER / "expected.safetensors",
+    )
     for name, tensor in expected.items():
         print(name, tuple(tensor.shape), float(tensor.abs().max()))
 
 
 main()
+record_script(FOLDER)

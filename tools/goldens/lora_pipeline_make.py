@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
-"""Makes one LoRA for the tiny Stable Diffusion in every spelling of keys, and what diffusers draws with it.
+"""Makes one LoRA for the tiny Stable Diffusion in every spelling of keys, and what diffusers draws
+with it.
 
-Writes Tests/NodesTests/Goldens/lora. The tiny model is the one of image_tiny_model.py, and the second LoRA that of
-pairs.py; run these first. Run from the repository root: `python tools/goldens/lora_pipeline_make.py`
+Writes Tests/NodesTests/Goldens/lora. The tiny model is the one of image_tiny_model.py, and the
+second LoRA that of pairs.py; run these first. Run from the repository root: `python
+tools/goldens/lora_pipeline_make.py`
 """
+
 import shutil
 from pathlib import Path
 
 import torch
 from diffusers import StableDiffusionPipeline
+from made_with import record_script
 from safetensors.torch import save_file
 
 GOLDENS = Path("Tests/NodesTests/Goldens")
@@ -20,13 +24,15 @@ ALPHA, RANK = 3.0, 4
 
 def load():
     pipe = StableDiffusionPipeline.from_pretrained(
-        GOLDENS / "tiny/model", safety_checker=None, requires_safety_checker=False)
+        GOLDENS / "tiny/model", safety_checker=None, requires_safety_checker=False
+    )
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
 
 def modules(pipe):
-    """The adapted modules: (prefix, path, down, up). The up matrices carry alpha / rank for spellings without alpha."""
+    """The adapted modules: (prefix, path, down, up). The up matrices carry alpha / rank for
+    spellings without alpha."""
     draw = torch.Generator().manual_seed(31)
     for prefix, model, endings in [
         ("unet", pipe.unet, ("to_q", "to_k", "to_v", "to_out.0")),
@@ -36,13 +42,18 @@ def modules(pipe):
             if name.endswith(endings) and "attn" in name:
                 rows, columns = module.weight.shape
                 down = torch.randn(RANK, columns, generator=draw) * 0.2
-                yield prefix, name, down.half(), (torch.randn(rows, RANK, generator=draw) * 0.4).half()
+                yield (
+                    prefix,
+                    name,
+                    down.half(),
+                    (torch.randn(rows, RANK, generator=draw) * 0.4).half(),
+                )
 
 
 def original(name):
     """The UNet's path in the original code; the tiny model has one layer per block."""
     parts = name.split(".")
-    rest = "_".join(parts[4 if parts[0] != "mid_block" else 3:])
+    rest = "_".join(parts[4 if parts[0] != "mid_block" else 3 :])
     if parts[0] == "mid_block":
         return f"middle_block_1_{rest}"
     block, layer = int(parts[1]), int(parts[3])
@@ -64,12 +75,19 @@ def spellings(pipe):
         old = original(name) if prefix == "unet" else flat
         for file, path in [("kohya", flat), ("kohya-original", old)]:
             files[file] |= {
-                f"{kohya}_{path}.lora_down.weight": down, f"{kohya}_{path}.lora_up.weight": up,
+                f"{kohya}_{path}.lora_down.weight": down,
+                f"{kohya}_{path}.lora_up.weight": up,
                 f"{kohya}_{path}.alpha": alpha,
             }
-        files["peft"] |= {f"{prefix}.{name}.lora_A.weight": down, f"{prefix}.{name}.lora_B.weight": scaled}
+        files["peft"] |= {
+            f"{prefix}.{name}.lora_A.weight": down,
+            f"{prefix}.{name}.lora_B.weight": scaled,
+        }
         if prefix == "unet":
-            files["diffusers"] |= {f"unet.{name}.lora.down.weight": down, f"unet.{name}.lora.up.weight": scaled}
+            files["diffusers"] |= {
+                f"unet.{name}.lora.down.weight": down,
+                f"unet.{name}.lora.up.weight": scaled,
+            }
             place, part = name.removesuffix(".0").rsplit(".", 1)
             files["diffusers-old"] |= {
                 f"unet.{place}.processor.{part}_lora.down.weight": down,
@@ -87,14 +105,23 @@ def spellings(pipe):
                 f"text_encoder.{place}.{part}_lora.up.weight": scaled,
             }
     for name, tensors in files.items():
-        save_file({key: tensor.clone() for key, tensor in tensors.items()}, FOLDER / f"{name}.safetensors")
+        save_file(
+            {key: tensor.clone() for key, tensor in tensors.items()}, FOLDER / f"{name}.safetensors"
+        )
 
 
 @torch.no_grad()
 def draw(pipe):
     return pipe(
-        PROMPT, negative_prompt=NEGATIVE, height=64, width=96, num_inference_steps=5, guidance_scale=7.5,
-        generator=torch.Generator().manual_seed(3), output_type="latent").images.contiguous()
+        PROMPT,
+        negative_prompt=NEGATIVE,
+        height=64,
+        width=96,
+        num_inference_steps=5,
+        guidance_scale=7.5,
+        generator=torch.Generator().manual_seed(3),
+        output_type="latent",
+    ).images.contiguous()
 
 
 def with_lora(file, weight):
@@ -112,7 +139,10 @@ def main():
     # The original block names are for SDXL files only in diffusers; all others must agree.
     for file in ("kohya", "diffusers", "diffusers-old"):
         other = with_lora(f"{file}.safetensors", 0.7)
-        assert torch.allclose(other, expected["one"], atol=5e-3), (file, (other - expected["one"]).abs().max())
+        assert torch.allclose(other, expected["one"], atol=5e-3), (
+            file,
+            (other - expected["one"]).abs().max(),
+        )
     pipe = load()
     pipe.load_lora_weights(FOLDER / "peft.safetensors", adapter_name="a")
     pipe.load_lora_weights(GOLDENS / "pairs/lora-sd15", adapter_name="b")
@@ -120,8 +150,12 @@ def main():
     expected["two"] = draw(pipe)
     pipe = load()
     pipe.load_lora_weights(FOLDER / "peft.safetensors", adapter_name="a")
-    pipe.set_adapters(["a"], adapter_weights=[
-        {"unet": {"down": 0.3, "mid": 0.0, "up": {"block_1": [0.5, 0.8]}}, "text_encoder": 0.6}])
+    pipe.set_adapters(
+        ["a"],
+        adapter_weights=[
+            {"unet": {"down": 0.3, "mid": 0.0, "up": {"block_1": [0.5, 0.8]}}, "text_encoder": 0.6}
+        ],
+    )
     expected["blocks"] = draw(pipe)
     save_file(expected, FOLDER / "expected.safetensors")
     for name, tensor in expected.items():
@@ -129,3 +163,4 @@ def main():
 
 
 main()
+record_script(FOLDER)

@@ -2,28 +2,43 @@
 """Makes the goldens of every pair of adapters and ways to start, drawn by diffusers.
 
 Writes Tests/NodesTests/Goldens/pairs: one file of latents per model family, named "<part>+<part>".
-The tiny models and their adapters are those of image_tiny_model.py, ip_pipeline_make.py, sdxl_make.py and
-sdxl_adapters_make.py; run these first.
-Run from the repository root: `python tools/goldens/pairs.py [sd15|sdxl]...`
+The tiny models and their adapters are those of image_tiny_model.py, ip_pipeline_make.py,
+sdxl_make.py and sdxl_adapters_make.py; run these first. Run from the repository root: `python
+tools/goldens/pairs.py [sd15|sdxl]...`
 
-A family is one entry of FAMILIES: its model, its pipelines by what they start from and whether they take
-ControlNets, and where its adapters lie. Another family needs such an entry, and a case in PairTests.swift.
+A family is one entry of FAMILIES: its model, its pipelines by what they start from and whether they
+take ControlNets, and where its adapters lie. Another family needs such an entry, and a case in
+PairTests.swift.
 
-T2I-Adapters have a pipeline of their own in diffusers that takes nothing else; UNet2DConditionModel does take
-their features beside everything else. They are handed to the UNet here, by the same argument that pipeline uses.
+T2I-Adapters have a pipeline of their own in diffusers that takes nothing else; UNet2DConditionModel
+does take their features beside everything else. They are handed to the UNet here, by the same
+argument that pipeline uses.
 """
+
 import itertools
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from diffusers import (ControlNetModel, LCMScheduler, StableDiffusionControlNetImg2ImgPipeline,
-                       StableDiffusionControlNetInpaintPipeline, StableDiffusionControlNetPipeline,
-                       StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline, StableDiffusionPipeline,
-                       StableDiffusionXLControlNetImg2ImgPipeline, StableDiffusionXLControlNetInpaintPipeline,
-                       StableDiffusionXLControlNetPipeline, StableDiffusionXLImg2ImgPipeline,
-                       StableDiffusionXLInpaintPipeline, StableDiffusionXLPipeline, T2IAdapter)
+from diffusers import (
+    ControlNetModel,
+    LCMScheduler,
+    StableDiffusionControlNetImg2ImgPipeline,
+    StableDiffusionControlNetInpaintPipeline,
+    StableDiffusionControlNetPipeline,
+    StableDiffusionImg2ImgPipeline,
+    StableDiffusionInpaintPipeline,
+    StableDiffusionPipeline,
+    StableDiffusionXLControlNetImg2ImgPipeline,
+    StableDiffusionXLControlNetInpaintPipeline,
+    StableDiffusionXLControlNetPipeline,
+    StableDiffusionXLImg2ImgPipeline,
+    StableDiffusionXLInpaintPipeline,
+    StableDiffusionXLPipeline,
+    T2IAdapter,
+)
+from made_with import record_script
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import CLIPVisionModelWithProjection
@@ -34,8 +49,17 @@ FOLDER = GOLDENS / "pairs"
 PROMPT = "a red lighthouse on a hill, (very) detailed"
 NEGATIVE = "blue light"
 WIDTH, HEIGHT, STEPS, SEED = 80, 48, 4, 11
-PARTS = ["resadapter", "lcm-lora", "lora", "controlnet", "controlnets", "ip-adapter", "t2i-adapter", "image-to-image",
-         "inpaint"]
+PARTS = [
+    "resadapter",
+    "lcm-lora",
+    "lora",
+    "controlnet",
+    "controlnets",
+    "ip-adapter",
+    "t2i-adapter",
+    "image-to-image",
+    "inpaint",
+]
 
 
 @dataclass
@@ -58,31 +82,47 @@ class Family:
 
 FAMILIES = {
     "sd15": Family(
-        model=GOLDENS / "tiny/model", adapters=GOLDENS / "tiny", resadapter="resadapter_v2_sd1.5",
+        model=GOLDENS / "tiny/model",
+        adapters=GOLDENS / "tiny",
+        resadapter="resadapter_v2_sd1.5",
         ip_adapter=(GOLDENS / "ip-adapter", "ip-adapter-base.safetensors", "image_encoder"),
         pipelines={
-            ("text", False): StableDiffusionPipeline, ("text", True): StableDiffusionControlNetPipeline,
-            ("image", False): StableDiffusionImg2ImgPipeline, ("image", True): StableDiffusionControlNetImg2ImgPipeline,
+            ("text", False): StableDiffusionPipeline,
+            ("text", True): StableDiffusionControlNetPipeline,
+            ("image", False): StableDiffusionImg2ImgPipeline,
+            ("image", True): StableDiffusionControlNetImg2ImgPipeline,
             ("inpaint", False): StableDiffusionInpaintPipeline,
             ("inpaint", True): StableDiffusionControlNetInpaintPipeline,
         },
-        lora="lora-sd15", options={"safety_checker": None, "requires_safety_checker": False}),
+        lora="lora-sd15",
+        options={"safety_checker": None, "requires_safety_checker": False},
+    ),
     "sdxl": Family(
-        model=GOLDENS / "sdxl/model", adapters=GOLDENS / "sdxl-adapters", resadapter="resadapter_v2_sdxl",
-        ip_adapter=(GOLDENS / "ip-adapter", "../sdxl-adapters/ip-adapter-base.safetensors", "image_encoder"),
+        model=GOLDENS / "sdxl/model",
+        adapters=GOLDENS / "sdxl-adapters",
+        resadapter="resadapter_v2_sdxl",
+        ip_adapter=(
+            GOLDENS / "ip-adapter",
+            "../sdxl-adapters/ip-adapter-base.safetensors",
+            "image_encoder",
+        ),
         pipelines={
-            ("text", False): StableDiffusionXLPipeline, ("text", True): StableDiffusionXLControlNetPipeline,
+            ("text", False): StableDiffusionXLPipeline,
+            ("text", True): StableDiffusionXLControlNetPipeline,
             ("image", False): StableDiffusionXLImg2ImgPipeline,
             ("image", True): StableDiffusionXLControlNetImg2ImgPipeline,
             ("inpaint", False): StableDiffusionXLInpaintPipeline,
             ("inpaint", True): StableDiffusionXLControlNetInpaintPipeline,
         },
-        lora="lora-sdxl", options={"add_watermarker": False, "torch_dtype": torch.float32}),
+        lora="lora-sdxl",
+        options={"add_watermarker": False, "torch_dtype": torch.float32},
+    ),
 }
 
 
 def style_lora(family, pipe):
-    """A LoRA in PEFT's spelling on attentions, feed-forwards and residual blocks, and on the text encoder."""
+    """A LoRA in PEFT's spelling on attentions, feed-forwards and residual blocks, and on the text
+    encoder."""
     draw, tensors = torch.Generator().manual_seed(21), {}
 
     def add(prefix, model, endings):
@@ -91,9 +131,12 @@ def style_lora(family, pipe):
                 continue
             shape = module.weight.shape
             kernel = shape[2:]
-            tensors[f"{prefix}.{name}.lora_A.weight"] = torch.randn(2, shape[1], *kernel, generator=draw) * 0.15
-            tensors[f"{prefix}.{name}.lora_B.weight"] = torch.randn(
-                shape[0], 2, *([1] * len(kernel)), generator=draw) * 0.3
+            tensors[f"{prefix}.{name}.lora_A.weight"] = (
+                torch.randn(2, shape[1], *kernel, generator=draw) * 0.15
+            )
+            tensors[f"{prefix}.{name}.lora_B.weight"] = (
+                torch.randn(shape[0], 2, *([1] * len(kernel)), generator=draw) * 0.3
+            )
 
     add("unet", pipe.unet, ("attn1.to_k", "attn2.to_v", "ff.net.0.proj", "resnets.0.conv1"))
     for part in ("text_encoder", "text_encoder_2"):
@@ -106,7 +149,11 @@ def style_lora(family, pipe):
 
 def pictures():
     """The picture, and the mask of the part that is painted anew."""
-    photo = Image.open(GOLDENS / "tiny/photo.png").convert("RGB").resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
+    photo = (
+        Image.open(GOLDENS / "tiny/photo.png")
+        .convert("RGB")
+        .resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
+    )
     mask = Image.new("L", (WIDTH, HEIGHT), 0)
     mask.paste(255, (24, 10, 66, 40))
     mask.save(FOLDER / "mask.png")
@@ -128,13 +175,18 @@ def build(family, parts):
         options["controlnet"] = net if control_count == 1 else [net] * control_count
     folder, file, encoder = family.ip_adapter
     if "ip-adapter" in parts:
-        options["image_encoder"] = CLIPVisionModelWithProjection.from_pretrained(folder / encoder).float()
-        options["feature_extractor"] = CLIPImageProcessorPil.from_pretrained(folder / "preprocessor-own")
+        options["image_encoder"] = CLIPVisionModelWithProjection.from_pretrained(
+            folder / encoder
+        ).float()
+        options["feature_extractor"] = CLIPImageProcessorPil.from_pretrained(
+            folder / "preprocessor-own"
+        )
     pipe = kind.from_pretrained(family.model, **options)
     pipe.set_progress_bar_config(disable=True)
     loras = {}
     for part, path, weight in [
-        ("resadapter", family.adapters / family.resadapter, 0.7), ("lcm-lora", family.adapters / "lcm-lora", 0.9),
+        ("resadapter", family.adapters / family.resadapter, 0.7),
+        ("lcm-lora", family.adapters / "lcm-lora", 0.9),
         ("lora", FOLDER / family.lora, 0.8),
     ]:
         if part in parts:
@@ -143,13 +195,20 @@ def build(family, parts):
     if loras:
         pipe.set_adapters(list(loras), list(loras.values()))
     if "resadapter" in parts:
-        norms = load_file(family.adapters / family.resadapter / "diffusion_pytorch_model.safetensors")
+        norms = load_file(
+            family.adapters / family.resadapter / "diffusion_pytorch_model.safetensors"
+        )
         pipe.unet.load_state_dict(norms, strict=False)
     if "lcm-lora" in parts:
         pipe.scheduler = LCMScheduler.from_config(pipe.scheduler.config)
     if "ip-adapter" in parts:
         pipe.load_ip_adapter(
-            str(folder), subfolder="", weight_name=file, image_encoder_folder=None, low_cpu_mem_usage=False)
+            str(folder),
+            subfolder="",
+            weight_name=file,
+            image_encoder_folder=None,
+            low_cpu_mem_usage=False,
+        )
         pipe.set_ip_adapter_scale(0.8)
     return pipe
 
@@ -187,8 +246,10 @@ def control_arguments(parts, photo, start):
     if len(hints) == 1:
         hints, scales, starts, ends = hints[0], scales[0], starts[0], ends[0]
     return {
-        "image" if start == "text" else "control_image": hints, "controlnet_conditioning_scale": scales,
-        "control_guidance_start": starts, "control_guidance_end": ends,
+        "image" if start == "text" else "control_image": hints,
+        "controlnet_conditioning_scale": scales,
+        "control_guidance_start": starts,
+        "control_guidance_end": ends,
     }
 
 
@@ -197,7 +258,10 @@ def draw(family, parts, photo, mask):
     pipe, start = build(family, parts), start_of(parts)
     guidance = 1.5 if "lcm-lora" in parts else 7.5
     options = {
-        "negative_prompt": NEGATIVE, "num_inference_steps": STEPS, "guidance_scale": guidance, "output_type": "latent",
+        "negative_prompt": NEGATIVE,
+        "num_inference_steps": STEPS,
+        "guidance_scale": guidance,
+        "output_type": "latent",
         "generator": torch.Generator().manual_seed(SEED),
     }
     if start == "text" or start == "inpaint":
@@ -217,7 +281,9 @@ def draw(family, parts, photo, mask):
 def make(name):
     family = FAMILIES[name]
     FOLDER.mkdir(parents=True, exist_ok=True)
-    style_lora(family, family.pipelines["text", False].from_pretrained(family.model, **family.options))
+    style_lora(
+        family, family.pipelines["text", False].from_pretrained(family.model, **family.options)
+    )
     photo, mask = pictures()
     expected = {}
     for pair in itertools.combinations(PARTS, 2):
@@ -231,3 +297,4 @@ def make(name):
 if __name__ == "__main__":
     for name in sys.argv[1:] or FAMILIES:
         make(name)
+    record_script(FOLDER)

@@ -23,19 +23,38 @@ def main():
     pixels = mask.repeat_interleave(8, dim=2).repeat_interleave(8, dim=3)
     tensors |= {"image": image, "mask": mask}
     for kind, strength in [
-        ("pndm", 1.0), ("ddim", 0.7), ("euler", 0.6), ("euler_a", 0.75), ("dpmpp_2m", 0.5), ("unipc", 0.8), ("lcm", 0.5)]:
+        ("pndm", 1.0),
+        ("ddim", 0.7),
+        ("euler", 0.6),
+        ("euler_a", 0.75),
+        ("dpmpp_2m", 0.5),
+        ("unipc", 0.8),
+        ("lcm", 0.5),
+    ]:
         pipe = fixture.pipeline(StableDiffusionInpaintPipeline, SD, None, False, None, None)
         pipe.scheduler = CLASSES[kind].from_config(pipe.scheduler.config)
         result = pipe(
-            prompt_embeds=fixture.embeds[:1], negative_prompt_embeds=fixture.embeds[1:], image=image, mask_image=pixels,
-            masked_image_latents=image, height=h * 8, width=w * 8, strength=strength, num_inference_steps=10,
-            guidance_scale=5.0, generator=generator(23), output_type="latent").images
+            prompt_embeds=fixture.embeds[:1],
+            negative_prompt_embeds=fixture.embeds[1:],
+            image=image,
+            mask_image=pixels,
+            masked_image_latents=image,
+            height=h * 8,
+            width=w * 8,
+            strength=strength,
+            num_inference_steps=10,
+            guidance_scale=5.0,
+            generator=generator(23),
+            output_type="latent",
+        ).images
         name = f"{kind}.{strength}"
         tensors[f"{name}.latents"] = result
         cases[name] = {"kind": kind, "strength": strength}
     write("pipeline_inpaint", {"none": torch.zeros(1)}, tensors)
     (GOLDENS / "pipeline_inpaint" / "weights.safetensors").unlink()
-    (GOLDENS / "pipeline_inpaint" / "cases.json").write_text(json.dumps(cases, indent=0, sort_keys=True) + "\n")
+    (GOLDENS / "pipeline_inpaint" / "cases.json").write_text(
+        json.dumps(cases, indent=0, sort_keys=True) + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes the goldens of ResAdapter on the SD 1 shaped UNet of unet_make.py, in the released form of two files.
+"""Makes the goldens of ResAdapter on the SD 1 shaped UNet of unet_make.py, in the released form of
+two files.
 
 Run from anywhere: `python tools/goldens/resadapter_make.py`
 """
@@ -15,7 +16,8 @@ RANK, ALPHA = 4, 2.0
 
 
 def lora_file(model, source):
-    """Rank-4 updates of the sampler convolutions under the released names, alpha as a float16 scalar."""
+    """Rank-4 updates of the sampler convolutions under the released names, alpha as a float16
+    scalar."""
     state = {}
     for name, module in model.named_modules():
         if not name.endswith(("downsamplers.0.conv", "upsamplers.0.conv")):
@@ -44,7 +46,9 @@ def make():
     norms = norm_file(model, source)
     save_file(lora_file(model, source), folder / "pytorch_lora_weights.safetensors")
     save_file(norms, folder / "diffusion_pytorch_model.safetensors")
-    state, alphas = StableDiffusionLoraLoaderMixin.lora_state_dict(str(folder), unet_config=model.config)
+    state, alphas = StableDiffusionLoraLoaderMixin.lora_state_dict(
+        str(folder), unet_config=model.config
+    )
     StableDiffusionLoraLoaderMixin.load_lora_into_unet(state, alphas, model, adapter_name="res")
     cases = {"sample": normal((2, 4, 9, 13), 881), "text": normal((2, 6, 24), 882)}
 

@@ -4,6 +4,7 @@
 Run with torch 2.13.0 (CPU): python tools/goldens/rng_make.py
 Long draws are stored as a few slices with their places, so that the file stays small.
 """
+
 import json
 import pathlib
 
@@ -26,8 +27,14 @@ def shortened(value):
 def sampled(values):
     """The first and last 40 numbers, and every 97th in between."""
     count = len(values)
-    places = sorted({*range(min(40, count)), *range(max(0, count - 40), count), *range(0, count, 97)})
-    return {"count": count, "places": places, "values": [shortened(values[place]) for place in places]}
+    places = sorted(
+        {*range(min(40, count)), *range(max(0, count - 40), count), *range(0, count, 97)}
+    )
+    return {
+        "count": count,
+        "places": places,
+        "values": [shortened(values[place]) for place in places],
+    }
 
 
 def sequence(seed, draws):
@@ -55,7 +62,18 @@ cases += [
 # The second number of a pair waits across large draws, uniform draws and integers.
 cases += [
     sequence(5, [("randn", 0, 3), ("randn", 0, 3)]),
-    sequence(5, [("randn", 0, 3), ("randn", 0, 17), ("randn", 0, 2), ("rand", 0, 4), ("randn", 0, 15)]),
-    sequence(9, [("randn", 0, 1), ("randint", 10, 5), ("randn", 0, 1), ("randn", 0, 16384), ("randn", 0, 33)]),
+    sequence(
+        5, [("randn", 0, 3), ("randn", 0, 17), ("randn", 0, 2), ("rand", 0, 4), ("randn", 0, 15)]
+    ),
+    sequence(
+        9,
+        [
+            ("randn", 0, 1),
+            ("randint", 10, 5),
+            ("randn", 0, 1),
+            ("randn", 0, 16384),
+            ("randn", 0, 33),
+        ],
+    ),
 ]
 FIXTURE.write_text(json.dumps({"torch": torch.__version__, "cases": cases}, separators=(",", ":")))

@@ -1,12 +1,15 @@
-"""What the scripts of tiny whole checkpoints share: tokenizers, autoencoder, half-precision folders, single files.
+"""What the scripts of tiny whole checkpoints share: tokenizers, autoencoder, half-precision
+folders, single files.
 
 A fixture folder under Tests/NodesTests/Goldens holds
   model/                 the checkpoint as diffusers saves it, weights stored as float16
   expected.safetensors   what diffusers computes from it, in float32
   single_file.json       the plan of the same checkpoint in one file (see ldm_names.py)
-  single_rows.safetensors  rows of CLIP's whole token embedding, for the tokens that prompts use: a single file has no
+  single_rows.safetensors  rows of CLIP's whole token embedding, for the tokens that prompts use: a
+                           single file has no
                          vocabulary of its own; all other rows are zero
 """
+
 import json
 import shutil
 import tempfile
@@ -65,15 +68,34 @@ def whole_vocabularies():
 def text_encoder(count, seed, width, layers, act, projection=None):
     """A text encoder of 64 values per head, as single files are understood."""
     config = CLIPTextConfig(
-        vocab_size=count, hidden_size=width, intermediate_size=2 * width, num_hidden_layers=layers, num_attention_heads=width // 64,
-        hidden_act=act, bos_token_id=count - 2, eos_token_id=count - 1, pad_token_id=count - 1, projection_dim=projection or width)
-    return seed_weights((CLIPTextModelWithProjection if projection else CLIPTextModel)(config), seed)
+        vocab_size=count,
+        hidden_size=width,
+        intermediate_size=2 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=width // 64,
+        hidden_act=act,
+        bos_token_id=count - 2,
+        eos_token_id=count - 1,
+        pad_token_id=count - 1,
+        projection_dim=projection or width,
+    )
+    return seed_weights(
+        (CLIPTextModelWithProjection if projection else CLIPTextModel)(config), seed
+    )
 
 
 def autoencoder(seed, scaling, side):
-    return seed_weights(AutoencoderKL(
-        block_out_channels=(32, 32, 32, 32), down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-        norm_num_groups=32, sample_size=side, scaling_factor=scaling), seed)
+    return seed_weights(
+        AutoencoderKL(
+            block_out_channels=(32, 32, 32, 32),
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            norm_num_groups=32,
+            sample_size=side,
+            scaling_factor=scaling,
+        ),
+        seed,
+    )
 
 
 def halves(module):
@@ -81,21 +103,28 @@ def halves(module):
     state = {}
     for key, value in module.state_dict().items():
         is_text = "encoder.layers" in key or key.startswith(("embeddings.", "final_layer_norm."))
-        name = "text_model." + key if isinstance(module, CLIPTextModel) and is_text and not key.startswith("text_model.") else key
+        name = (
+            "text_model." + key
+            if isinstance(module, CLIPTextModel) and is_text and not key.startswith("text_model.")
+            else key
+        )
         if not name.endswith("position_ids"):
             state[name] = value.half().contiguous()
     return state
 
 
 def save_checkpoint(pipe, folder):
-    """A checkpoint in diffusers' layout; the weights, which are rounded already, in half precision."""
+    """A checkpoint in diffusers' layout; the weights, which are rounded already, in half
+    precision."""
     pipe.save_pretrained(folder)
     save_scheduler(pipe.scheduler, folder / "scheduler")
     for part in ("unet", "vae", "text_encoder", "text_encoder_2"):
         module = getattr(pipe, part, None)
         if module is not None:
             name = "model" if "text" in part else "diffusion_pytorch_model"
-            save_file(halves(module), folder / part / f"{name}.safetensors", metadata={"format": "pt"})
+            save_file(
+                halves(module), folder / part / f"{name}.safetensors", metadata={"format": "pt"}
+            )
             config = folder / part / "config.json"
             text = json.loads(config.read_text())
             text.pop("dtype", None)
@@ -103,7 +132,8 @@ def save_checkpoint(pipe, folder):
 
 
 def save_scheduler(scheduler, folder):
-    """A scheduler's configuration as released ones are: without what was not set, so that another one's defaults count."""
+    """A scheduler's configuration as released ones are: without what was not set, so that another
+    one's defaults count."""
     scheduler.save_pretrained(folder)
     path = folder / "scheduler_config.json"
     unset = scheduler.config.get("_use_default_values", [])
@@ -114,14 +144,28 @@ def save_scheduler(scheduler, folder):
 def save_numbers(tensors, path):
     for name, tensor in tensors.items():
         assert torch.isfinite(tensor).all(), name
-        print(f"{path.parent.name}: {name} {tuple(tensor.shape)} largest {float(tensor.abs().max()):.3f}")
-    save_file({name: tensor.detach().float().contiguous().clone() for name, tensor in tensors.items()}, path)
+        print(
+            f"{path.parent.name}: {name} {tuple(tensor.shape)} "
+            f"largest {float(tensor.abs().max()):.3f}"
+        )
+    save_file(
+        {name: tensor.detach().float().contiguous().clone() for name, tensor in tensors.items()},
+        path,
+    )
 
 
 def single_file(pipe, folder, texts, family):
-    """Writes the plan of a single file and the rows of its token embeddings; gives the pipeline the whole vocabulary."""
-    names = [name for name in ("unet", "vae", "text_encoder", "text_encoder_2") if getattr(pipe, name, None) is not None]
-    parts = {name: {key: value.float() for key, value in halves(getattr(pipe, name)).items()} for name in names}
+    """Writes the plan of a single file and the rows of its token embeddings; gives the pipeline the
+    whole vocabulary."""
+    names = [
+        name
+        for name in ("unet", "vae", "text_encoder", "text_encoder_2")
+        if getattr(pipe, name, None) is not None
+    ]
+    parts = {
+        name: {key: value.float() for key, value in halves(getattr(pipe, name)).items()}
+        for name in names
+    }
     configs = {name: dict(getattr(pipe, name).config) for name in ("unet", "vae")}
     plan = plan_of(parts, configs, family)
     first, second = whole_vocabularies()
@@ -129,7 +173,13 @@ def single_file(pipe, folder, texts, family):
     rows, embeddings = {}, {}
     for number, part in enumerate(name for name in names if "text" in name):
         tokenizer, encoder = tokenizers[part], getattr(pipe, part)
-        ids = sorted({token for text in texts for token in tokenizer(text, padding="max_length", truncation=True)["input_ids"]})
+        ids = sorted(
+            {
+                token
+                for text in texts
+                for token in tokenizer(text, padding="max_length", truncation=True)["input_ids"]
+            }
+        )
         width = encoder.config.hidden_size
         values = (torch.randn(len(ids), width, generator=generator(70 + number)) * 0.15).half()
         rows |= {f"{part}.ids": torch.tensor(ids, dtype=torch.int32), f"{part}.rows": values}
@@ -140,12 +190,15 @@ def single_file(pipe, folder, texts, family):
         setattr(pipe, part.replace("text_encoder", "tokenizer"), tokenizer)
     encoders = {name: getattr(pipe, name) for name in names if "text" in name}
     check(assemble(plan, parts, embeddings), parts, configs, encoders, family)
-    (folder / "single_file.json").write_text(json.dumps(plan, separators=(",", ":"), sort_keys=True) + "\n")
+    (folder / "single_file.json").write_text(
+        json.dumps(plan, separators=(",", ":"), sort_keys=True) + "\n"
+    )
     save_file(rows, folder / "single_rows.safetensors")
 
 
 def replace_vocabulary(encoder, whole):
-    """Gives an encoder another token embedding, whose end token is found as in the released checkpoints: the largest id."""
+    """Gives an encoder another token embedding, whose end token is found as in the released
+    checkpoints: the largest id."""
     embedding = encoder.get_input_embeddings()
     embedding.weight = torch.nn.Parameter(whole, requires_grad=False)
     embedding.num_embeddings = whole.shape[0]

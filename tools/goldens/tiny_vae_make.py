@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
-"""Makes the tiny autoencoder (TAESD's architecture, narrow, random weights) of Tests/NodesTests/Goldens/tiny-vae, and what
-diffusers' image-to-image pipeline encodes and decodes with it.
+"""Makes the tiny autoencoder (TAESD's architecture, narrow, random weights) of
+Tests/NodesTests/Goldens/tiny-vae, and what diffusers' image-to-image pipeline encodes and decodes
+with it.
 
 Run from the repository root, with torch and diffusers 0.42.1 installed:
     python tools/goldens/tiny_vae_make.py
 """
+
 from pathlib import Path
 
 import torch
 from diffusers import AutoencoderTiny
 from diffusers.image_processor import VaeImageProcessor
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_img2img import retrieve_latents
+from made_with import record_script
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -21,8 +24,11 @@ PHOTO = Path("Tests/NodesTests/Goldens/tiny/photo.png")
 def main():
     torch.manual_seed(0)
     vae = AutoencoderTiny(
-        encoder_block_out_channels=(16,) * 4, decoder_block_out_channels=(16,) * 4, num_encoder_blocks=(1, 2, 2, 2),
-        num_decoder_blocks=(2, 2, 2, 1)).eval()
+        encoder_block_out_channels=(16,) * 4,
+        decoder_block_out_channels=(16,) * 4,
+        num_encoder_blocks=(1, 2, 2, 2),
+        num_decoder_blocks=(2, 2, 2, 1),
+    ).eval()
     with torch.no_grad():
         for parameter in vae.parameters():
             # Half the values survive a rectifier, so widths shrink what random weights pass on.
@@ -37,12 +43,23 @@ def main():
         decoded = vae.decode(latent / vae.config.scaling_factor, return_dict=False)[0]
         picture = processor.postprocess(decoded, output_type="pt")
         photo = processor.preprocess(Image.open(PHOTO).convert("RGB"), height=64, width=96)
-        encoded = vae.config.scaling_factor * retrieve_latents(vae.encode(photo), generator=generator)
-    print("decoded", decoded.min().item(), decoded.max().item(), decoded.std().item(),
-          "encoded", encoded.std().item())
-    save_file({"latent": latent, "picture": picture.contiguous(), "encoded": encoded.contiguous()},
-              FOLDER / "expected.safetensors")
+        encoded = vae.config.scaling_factor * retrieve_latents(
+            vae.encode(photo), generator=generator
+        )
+    print(
+        "decoded",
+        decoded.min().item(),
+        decoded.max().item(),
+        decoded.std().item(),
+        "encoded",
+        encoded.std().item(),
+    )
+    save_file(
+        {"latent": latent, "picture": picture.contiguous(), "encoded": encoded.contiguous()},
+        FOLDER / "expected.safetensors",
+    )
 
 
 if __name__ == "__main__":
     main()
+    record_script(FOLDER)

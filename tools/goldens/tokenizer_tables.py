@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Write Sources/CVocabulary/*.c: CLIP's merges and the Unicode facts that its tokenizer depends on.
 
-The merges come from open_clip_torch's copy of CLIP's vocabulary (MIT). The Unicode tables are measured
-from the `tokenizers` package itself, character by character, so that text is normalised and split by the
-same Unicode version as in transformers, whatever the Swift toolchain's own version is.
+The merges come from open_clip_torch's copy of CLIP's vocabulary (MIT). The Unicode tables are
+measured from the `tokenizers` package itself, character by character, so that text is normalised
+and split by the same Unicode version as in transformers, whatever the Swift toolchain's own version
+is.
 """
+
 import gzip
 import importlib.util
 import pathlib
@@ -31,9 +33,11 @@ def byte_characters():
 
 
 def merges():
-    package = importlib.util.find_spec("open_clip").origin  # read as a file: importing it needs torchvision
+    # It is read as a file: importing it needs torchvision.
+    package = importlib.util.find_spec("open_clip").origin
     path = pathlib.Path(package).parent / "bpe_simple_vocab_16e6.txt.gz"
-    lines = gzip.open(path).read().decode("utf-8").split("\n")[1 : 49152 - 256 - 2 + 1]
+    text = gzip.decompress(path.read_bytes()).decode("utf-8")
+    lines = text.split("\n")[1 : 49152 - 256 - 2 + 1]
     _, characters = byte_characters()
     ids = {c: i for i, c in enumerate(characters + [c + "</w>" for c in characters])}
     pairs = []
@@ -94,13 +98,60 @@ def combining_classes():
     """Canonical combining classes, from how NFD sorts each character among marks of known class."""
     nfd = normalizers.NFD()
     known = {  # a mark without decomposition of every class in use
-        1: 0x334, 7: 0x93C, 8: 0x3099, 9: 0x94D, 10: 0x5B0, 11: 0x5B1, 12: 0x5B2, 13: 0x5B3,
-        14: 0x5B4, 15: 0x5B5, 16: 0x5B6, 17: 0x5B7, 18: 0x5B8, 19: 0x5B9, 20: 0x5BB, 21: 0x5BC, 22: 0x5BD,
-        23: 0x5BF, 24: 0x5C1, 25: 0x5C2, 26: 0xFB1E, 27: 0x64B, 28: 0x64C, 29: 0x64D, 30: 0x64E, 31: 0x64F,
-        32: 0x650, 33: 0x651, 34: 0x652, 35: 0x670, 36: 0x711, 84: 0xC55, 91: 0xC56, 103: 0xE38, 107: 0xE48,
-        118: 0xEB8, 122: 0xEC8, 129: 0xF71, 130: 0xF72, 132: 0xF74, 202: 0x321, 214: 0x1DCE, 216: 0x31B,
-        218: 0x302A, 220: 0x316, 222: 0x59A, 224: 0x302E, 226: 0x1D16D, 228: 0x5AE, 230: 0x300, 232: 0x315,
-        233: 0x35C, 234: 0x35D, 240: 0x345,
+        1: 0x334,
+        7: 0x93C,
+        8: 0x3099,
+        9: 0x94D,
+        10: 0x5B0,
+        11: 0x5B1,
+        12: 0x5B2,
+        13: 0x5B3,
+        14: 0x5B4,
+        15: 0x5B5,
+        16: 0x5B6,
+        17: 0x5B7,
+        18: 0x5B8,
+        19: 0x5B9,
+        20: 0x5BB,
+        21: 0x5BC,
+        22: 0x5BD,
+        23: 0x5BF,
+        24: 0x5C1,
+        25: 0x5C2,
+        26: 0xFB1E,
+        27: 0x64B,
+        28: 0x64C,
+        29: 0x64D,
+        30: 0x64E,
+        31: 0x64F,
+        32: 0x650,
+        33: 0x651,
+        34: 0x652,
+        35: 0x670,
+        36: 0x711,
+        84: 0xC55,
+        91: 0xC56,
+        103: 0xE38,
+        107: 0xE48,
+        118: 0xEB8,
+        122: 0xEC8,
+        129: 0xF71,
+        130: 0xF72,
+        132: 0xF74,
+        202: 0x321,
+        214: 0x1DCE,
+        216: 0x31B,
+        218: 0x302A,
+        220: 0x316,
+        222: 0x59A,
+        224: 0x302E,
+        226: 0x1D16D,
+        228: 0x5AE,
+        230: 0x300,
+        232: 0x315,
+        233: 0x35C,
+        234: 0x35D,
+        240: 0x345,
     }
     order = sorted(known)
 

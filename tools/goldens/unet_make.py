@@ -46,7 +46,9 @@ def make_layers(fixture):
     x, time = normal((2, 16, 9, 6), 1), normal((2, TIME), 2)
     text = normal((2, 5, TEXT), 3)
     for name, width in (("resnet_same", 16), ("resnet_shortcut", 24)):
-        block = ResnetBlock2D(in_channels=16, out_channels=width, temb_channels=TIME, groups=8, eps=1e-5)
+        block = ResnetBlock2D(
+            in_channels=16, out_channels=width, temb_channels=TIME, groups=8, eps=1e-5
+        )
         fixture.add(name, block, {"input": x, "time": time}, input_tensor=x, temb=time)
     block = ResnetBlock2D(in_channels=16, out_channels=12, temb_channels=None, groups=4, eps=1e-6)
     fixture.add("resnet_timeless", block, {"input": x}, input_tensor=x, temb=None)
@@ -57,7 +59,12 @@ def make_layers(fixture):
 
     for name, linear, depth in (("transformer_conv", False, 1), ("transformer_linear", True, 2)):
         block = Transformer2DModel(
-            2, 8, in_channels=16, num_layers=depth, cross_attention_dim=TEXT, norm_num_groups=8,
+            2,
+            8,
+            in_channels=16,
+            num_layers=depth,
+            cross_attention_dim=TEXT,
+            norm_num_groups=8,
             use_linear_projection=linear,
         )
         inputs = {"input": x, "text": text}
@@ -106,8 +113,11 @@ def make_stages(fixture):
     fixture.add("down", blocks.DownBlock2D(**down), named, **call)
     fixture.add("down_final", blocks.DownBlock2D(**down, add_downsample=False), named, **call)
     fixture.add(
-        "cross_down", blocks.CrossAttnDownBlock2D(**down, **cross), {**named, "text": text},
-        **call, encoder_hidden_states=text,
+        "cross_down",
+        blocks.CrossAttnDownBlock2D(**down, **cross),
+        {**named, "text": text},
+        **call,
+        encoder_hidden_states=text,
     )
 
     x = normal((2, 24, 4, 5), 8)
@@ -136,37 +146,72 @@ def make_blocks():
 CONFIGS = {
     # Four levels, heads given as "attention_head_dim", 1x1 convolutions around the transformers.
     "sd1": dict(
-        block_out_channels=(16, 24, 32, 32), cross_attention_dim=24, attention_head_dim=4, norm_num_groups=8,
+        block_out_channels=(16, 24, 32, 32),
+        cross_attention_dim=24,
+        attention_head_dim=4,
+        norm_num_groups=8,
         sample_size=16,
     ),
     # Linear projections, heads per level, v-prediction (which does not show in the UNet).
     "sd2": dict(
-        block_out_channels=(16, 24, 40), cross_attention_dim=28, attention_head_dim=(2, 3, 5), norm_num_groups=8,
-        use_linear_projection=True, upcast_attention=True, layers_per_block=1,
+        block_out_channels=(16, 24, 40),
+        cross_attention_dim=28,
+        attention_head_dim=(2, 3, 5),
+        norm_num_groups=8,
+        use_linear_projection=True,
+        upcast_attention=True,
+        layers_per_block=1,
         down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
     ),
     # Text and time conditioning, transformer depth per level, no attention at the top level.
     "sdxl": dict(
-        block_out_channels=(8, 24, 32), cross_attention_dim=36, attention_head_dim=(1, 3, 4), norm_num_groups=8,
-        use_linear_projection=True, transformer_layers_per_block=(1, 1, 2), addition_embed_type="text_time",
-        addition_time_embed_dim=8, projection_class_embeddings_input_dim=28 + 6 * 8,
+        block_out_channels=(8, 24, 32),
+        cross_attention_dim=36,
+        attention_head_dim=(1, 3, 4),
+        norm_num_groups=8,
+        use_linear_projection=True,
+        transformer_layers_per_block=(1, 1, 2),
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=28 + 6 * 8,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
     ),
     # A full latent-consistency UNet: the guidance weight is an input.
     "lcm": dict(
-        block_out_channels=(8, 16), cross_attention_dim=24, attention_head_dim=2, norm_num_groups=4,
-        time_cond_proj_dim=20, layers_per_block=1, in_channels=9,
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        block_out_channels=(8, 16),
+        cross_attention_dim=24,
+        attention_head_dim=2,
+        norm_num_groups=4,
+        time_cond_proj_dim=20,
+        layers_per_block=1,
+        in_channels=9,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
     ),
     # Options that few checkpoints use.
     "rare": dict(
-        block_out_channels=(8, 16), cross_attention_dim=(24, 24), attention_head_dim=(2, 4), norm_num_groups=4,
-        layers_per_block=(2, 1), only_cross_attention=(True, False), downsample_padding=0, center_input_sample=True,
-        flip_sin_to_cos=False, freq_shift=1, mid_block_scale_factor=1.25, act_fn="gelu", norm_eps=1e-4,
-        mid_block_type="UNetMidBlock2D", out_channels=6, conv_in_kernel=1, conv_out_kernel=5, time_embedding_dim=36,
-        transformer_layers_per_block=((1, 2), 1), reverse_transformer_layers_per_block=(1, (1, 2, 1)),
+        block_out_channels=(8, 16),
+        cross_attention_dim=(24, 24),
+        attention_head_dim=(2, 4),
+        norm_num_groups=4,
+        layers_per_block=(2, 1),
+        only_cross_attention=(True, False),
+        downsample_padding=0,
+        center_input_sample=True,
+        flip_sin_to_cos=False,
+        freq_shift=1,
+        mid_block_scale_factor=1.25,
+        act_fn="gelu",
+        norm_eps=1e-4,
+        mid_block_type="UNetMidBlock2D",
+        out_channels=6,
+        conv_in_kernel=1,
+        conv_out_kernel=5,
+        time_embedding_dim=36,
+        transformer_layers_per_block=((1, 2), 1),
+        reverse_transformer_layers_per_block=(1, (1, 2, 1)),
         down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
     ),
@@ -202,7 +247,9 @@ class ModelFixture:
         call.update(extra)
         with torch.no_grad():
             output = self.model(sample, timestep, text, **call).sample
-        self.cases.update({f"{case}.{key}": value for key, value in {**inputs, "output": output}.items()})
+        self.cases.update(
+            {f"{case}.{key}": value for key, value in {**inputs, "output": output}.items()}
+        )
 
     def skip_shapes(self, size):
         """The shape of every skip connection, conv_in first, and of the mid block's output."""
@@ -217,28 +264,53 @@ class ModelFixture:
 
     def run_control(self, case, size, batch, seed):
         skips, mid = self.skip_shapes(size)
-        down = [normal((batch, *shape), seed + 40 + index, 0.5) for index, shape in enumerate(skips)]
+        down = [
+            normal((batch, *shape), seed + 40 + index, 0.5) for index, shape in enumerate(skips)
+        ]
         middle = normal((batch, *mid), seed + 30, 0.5)
-        inputs = {f"control.{index}": tensor for index, tensor in enumerate(down)} | {"control.mid": middle}
+        inputs = {f"control.{index}": tensor for index, tensor in enumerate(down)} | {
+            "control.mid": middle
+        }
         self.run(
-            case, size, batch, 301, seed, inputs=inputs, down_block_additional_residuals=tuple(down),
+            case,
+            size,
+            batch,
+            301,
+            seed,
+            inputs=inputs,
+            down_block_additional_residuals=tuple(down),
             mid_block_additional_residual=middle,
         )
 
     def run_features(self, case, size, batch, seed, count):
-        """Adapter features: one per level; the last goes to the mid block where there are more than levels."""
+        """Adapter features: one per level; the last goes to the mid block where there are more than
+        levels."""
         levels, mid = self.feature_shapes(size)
         shapes = (levels + [mid])[:count]
-        features = [normal((batch, *shape), seed + 60 + index, 0.5) for index, shape in enumerate(shapes)]
+        features = [
+            normal((batch, *shape), seed + 60 + index, 0.5) for index, shape in enumerate(shapes)
+        ]
         inputs = {f"feature.{index}": tensor for index, tensor in enumerate(features)}
         residuals = [feature.clone() for feature in features]
-        self.run(case, size, batch, 777, seed, inputs=inputs, down_intrablock_additional_residuals=residuals)
+        self.run(
+            case,
+            size,
+            batch,
+            777,
+            seed,
+            inputs=inputs,
+            down_intrablock_additional_residuals=residuals,
+        )
 
     def feature_shapes(self, size):
         channels = self.model.config.block_out_channels
         shapes, (height, width) = [], size
         for level, block in enumerate(self.model.down_blocks):
-            halved = ((height + 1) // 2, (width + 1) // 2) if block.downsamplers is not None else (height, width)
+            halved = (
+                ((height + 1) // 2, (width + 1) // 2)
+                if block.downsamplers is not None
+                else (height, width)
+            )
             # A block without attention adds the feature behind its downsampler.
             attends = getattr(block, "has_cross_attention", False)
             shapes.append((channels[level], *((height, width) if attends else halved)))
@@ -251,9 +323,19 @@ class ModelFixture:
 
 def make_model(name):
     fixture = ModelFixture(name)
-    sizes = SIZES if name in ("sd1", "sd2", "sdxl") else {"odd": SIZES["odd"], "square": SIZES["square"]}
+    sizes = (
+        SIZES
+        if name in ("sd1", "sd2", "sdxl")
+        else {"odd": SIZES["odd"], "square": SIZES["square"]}
+    )
     for index, (case, size) in enumerate(sizes.items()):
-        fixture.run(case, size, batch=1 + index % 2, timestep=(981, 1, 437, 20)[index], seed=1000 + 10 * index)
+        fixture.run(
+            case,
+            size,
+            batch=1 + index % 2,
+            timestep=(981, 1, 437, 20)[index],
+            seed=1000 + 10 * index,
+        )
     if name == "sd1":
         fixture.run_control("control", SIZES["odd"], 2, 2000)
         fixture.run_features("features", SIZES["wide"], 1, 2100, count=4)

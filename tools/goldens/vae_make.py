@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes the goldens of AutoencoderKL: moments, decoding at many sizes, tiled decoding, and its parts alone.
+"""Makes the goldens of AutoencoderKL: moments, decoding at many sizes, tiled decoding, and its
+parts alone.
 
 Run from anywhere: `python tools/goldens/vae_make.py [parts|loud|tiny|sd|plain]...`
 """
@@ -9,20 +10,37 @@ import sys
 import torch
 from common import half_state, normal, seed_weights, write
 from diffusers import AutoencoderKL, AutoencoderTiny
-from diffusers.models.unets.unet_2d_blocks import DownEncoderBlock2D, UNetMidBlock2D, UpDecoderBlock2D
+from diffusers.models.unets.unet_2d_blocks import (
+    DownEncoderBlock2D,
+    UNetMidBlock2D,
+    UpDecoderBlock2D,
+)
 
 CONFIGS = {
     # The released layout: four levels, both 1x1 convolutions, attention in the middle.
     "sd": dict(
-        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-        block_out_channels=(8, 12, 16, 16), norm_num_groups=4, layers_per_block=2, sample_size=32,
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(8, 12, 16, 16),
+        norm_num_groups=4,
+        layers_per_block=2,
+        sample_size=32,
     ),
     # Everything optional left out, 16 latent channels, per-channel statistics.
     "plain": dict(
-        down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
-        block_out_channels=(8, 8, 16), norm_num_groups=4, layers_per_block=1, sample_size=48, latent_channels=6,
-        scaling_factor=0.3611, shift_factor=0.1159, use_quant_conv=False, use_post_quant_conv=False,
-        mid_block_add_attention=False, latents_mean=(0.1, -0.2, 0.3, 0.0, 0.5, -0.4),
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+        block_out_channels=(8, 8, 16),
+        norm_num_groups=4,
+        layers_per_block=1,
+        sample_size=48,
+        latent_channels=6,
+        scaling_factor=0.3611,
+        shift_factor=0.1159,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
+        mid_block_add_attention=False,
+        latents_mean=(0.1, -0.2, 0.3, 0.0, 0.5, -0.4),
         latents_std=(1.5, 0.7, 1.1, 0.9, 2.0, 0.6),
     ),
 }
@@ -36,7 +54,9 @@ def make_parts():
     x = normal((2, 16, 7, 5), 1)
     parts = {
         "mid": UNetMidBlock2D(16, temb_channels=None, resnet_groups=4, attention_head_dim=16),
-        "encoder_level": DownEncoderBlock2D(16, 12, num_layers=2, resnet_groups=4, downsample_padding=0),
+        "encoder_level": DownEncoderBlock2D(
+            16, 12, num_layers=2, resnet_groups=4, downsample_padding=0
+        ),
         "decoder_level": UpDecoderBlock2D(16, 12, num_layers=3, resnet_groups=4),
     }
     for index, (name, module) in enumerate(parts.items()):
@@ -70,8 +90,11 @@ def make_model(name):
 def make_tiny():
     """The tiny autoencoder for previews (TAESD's layout)."""
     config = dict(
-        encoder_block_out_channels=(8,) * 4, decoder_block_out_channels=(8,) * 4, num_encoder_blocks=(1, 2, 2, 1),
-        num_decoder_blocks=(2, 2, 1, 1), scaling_factor=1.25,
+        encoder_block_out_channels=(8,) * 4,
+        decoder_block_out_channels=(8,) * 4,
+        num_encoder_blocks=(1, 2, 2, 1),
+        num_decoder_blocks=(2, 2, 1, 1),
+        scaling_factor=1.25,
     )
     model = seed_weights(AutoencoderTiny(**config), seed=280)
     cases = {}
@@ -97,8 +120,13 @@ def run_tiled(model, cases):
 def make_loud():
     """A model whose log variance runs into both of its limits."""
     config = dict(
-        down_block_types=("DownEncoderBlock2D",), up_block_types=("UpDecoderBlock2D",), block_out_channels=(8,),
-        norm_num_groups=4, layers_per_block=1, sample_size=16, latent_channels=2,
+        down_block_types=("DownEncoderBlock2D",),
+        up_block_types=("UpDecoderBlock2D",),
+        block_out_channels=(8,),
+        norm_num_groups=4,
+        layers_per_block=1,
+        sample_size=16,
+        latent_channels=2,
     )
     model = seed_weights(AutoencoderKL(**config), seed=290)
     model.quant_conv.weight.data.mul_(64)
@@ -106,7 +134,11 @@ def make_loud():
     with torch.no_grad():
         posterior = model.encode(image).latent_dist
     assert posterior.logvar.max() == 20 and posterior.logvar.min() == -30
-    cases = {"encode.image": image, "encode.mean": posterior.mean, "encode.logvar": posterior.logvar}
+    cases = {
+        "encode.image": image,
+        "encode.mean": posterior.mean,
+        "encode.logvar": posterior.logvar,
+    }
     write("vae_loud", half_state(model), cases, model.config)
 
 

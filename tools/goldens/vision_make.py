@@ -9,10 +9,25 @@ import transformers
 from common import half_state, normal, seed_weights, write
 
 CONFIGS = {
-    "gelu": dict(hidden_size=24, intermediate_size=56, num_hidden_layers=3, num_attention_heads=3, image_size=28,
-                 patch_size=7, projection_dim=20, hidden_act="gelu"),
-    "quick": dict(hidden_size=16, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2, image_size=24,
-                  patch_size=8, projection_dim=12),
+    "gelu": dict(
+        hidden_size=24,
+        intermediate_size=56,
+        num_hidden_layers=3,
+        num_attention_heads=3,
+        image_size=28,
+        patch_size=7,
+        projection_dim=20,
+        hidden_act="gelu",
+    ),
+    "quick": dict(
+        hidden_size=16,
+        intermediate_size=40,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=24,
+        patch_size=8,
+        projection_dim=12,
+    ),
 }
 
 
@@ -27,7 +42,9 @@ def make(name):
         "image.embedding": output.image_embeds,
         "image.penultimate": output.hidden_states[-2],
     }
-    weights = {key: value for key, value in half_state(model).items() if not key.endswith("position_ids")}
+    weights = {
+        key: value for key, value in half_state(model).items() if not key.endswith("position_ids")
+    }
     write(f"clip_vision_{name}", weights, cases, config.to_dict())
 
 

@@ -1,22 +1,25 @@
 #!/usr/bin/env python3
-"""Goldens of weighted prompts: Tests/GoldenTests/Goldens/weighting. Run from anywhere, with torch and transformers.
+"""Goldens of weighted prompts: Tests/GoldenTests/Goldens/weighting. Run from anywhere, with torch
+and transformers.
 
-The reference is written here, straight from the two definitions, on transformers' CLIP models: one whose final states
-count and that pads with the end token, and a projected one whose penultimate states count and that pads with token 0,
-as SDXL's second. The tokenizer is that of Tests/NodesTests/Goldens/tiny.
+The reference is written here, straight from the two definitions, on transformers' CLIP models: one
+whose final states count and that pads with the end token, and a projected one whose penultimate
+states count and that pads with token 0, as SDXL's second. The tokenizer is that of
+Tests/NodesTests/Goldens/tiny.
 
 AUTOMATIC1111's web UI
-  `(a)` multiplies the weight of what is inside by 1.1, `[a]` by 1/1.1, `(a:1.3)` by 1.3; `\\(` and the like are
-  characters; a bracket that stays open counts up to the end; a closing one without a partner and a colon without a
-  number are characters; neighbours of equal weight are joined; `BREAK` as a word ends a chunk.
-  Every part is tokenised alone. Chunks hold 75 tokens. When a chunk is full, and one of its last 20 tokens is a comma,
-  what is behind the comma moves to the next chunk. Chunks get their own start and end, and padding behind.
-  States are multiplied by the weights of their tokens, then each chunk by one number that restores its mean.
+  `(a)` multiplies the weight of what is inside by 1.1, `[a]` by 1/1.1, `(a:1.3)` by 1.3; `\\(` and
+  the like are characters; a bracket that stays open counts up to the end; a closing one without a
+  partner and a colon without a number are characters; neighbours of equal weight are joined;
+  `BREAK` as a word ends a chunk. Every part is tokenised alone. Chunks hold 75 tokens. When a chunk
+  is full, and one of its last 20 tokens is a comma, what is behind the comma moves to the next
+  chunk. Chunks get their own start and end, and padding behind. States are multiplied by the
+  weights of their tokens, then each chunk by one number that restores its mean.
 ComfyUI
-  `(a)` multiplies by 1.1, `(a:1.3)` sets 1.3 whatever is around; `\\(` and `\\)` are characters; brackets without a
-  partner and colons without a number are characters.
-  A word of less than 8 tokens is never cut: if it does not fit it begins the next chunk.
-  A state of weight w becomes (state - empty) * w + empty, with the empty prompt's state at the same place.
+  `(a)` multiplies by 1.1, `(a:1.3)` sets 1.3 whatever is around; `\\(` and `\\)` are characters;
+  brackets without a partner and colons without a number are characters. A word of less than 8
+  tokens is never cut: if it does not fit it begins the next chunk. A state of weight w becomes
+  (state - empty) * w + empty, with the empty prompt's state at the same place.
 Both take the pooled state of the first chunk.
 """
 
@@ -58,7 +61,9 @@ def webui_parts(prompt):
             scale(open_round.pop(), 1.1)
         elif text == "]" and open_square:
             scale(open_square.pop(), 1 / 1.1)
-        elif text[0] == ":" and len(text) > 1 and open_round:  # a number that is none: the bracket still ends
+        elif (
+            text[0] == ":" and len(text) > 1 and open_round
+        ):  # a number that is none: the bracket still ends
             result.append([text[:-1], 1.0])
             scale(open_round.pop(), 1.1)
         else:
@@ -102,7 +107,7 @@ def comfy_parts(prompt, weight=1.0, plain=True):
         colon = inner.rfind(":")
         if colon > 0:
             try:
-                own = float(inner[colon + 1:])
+                own = float(inner[colon + 1 :])
                 inner = inner[:colon]
             except ValueError:
                 pass
@@ -134,7 +139,7 @@ class Encoder:
                 if token == separator:
                     comma = len(chunk)
                 elif len(chunk) == ROOM and comma != -1 and ROOM - comma <= 20:
-                    chunks, chunk, comma = chunks + [chunk[:comma + 1]], chunk[comma + 1:], -1
+                    chunks, chunk, comma = chunks + [chunk[: comma + 1]], chunk[comma + 1 :], -1
                 if len(chunk) == ROOM:
                     chunks, chunk, comma = chunks + [chunk], [], -1
                 chunk.append((token, weight))
@@ -192,7 +197,8 @@ PROMPTS = {
     "empty": "",
     "zero": "a (red:0) house (light:-0.5)",
     "break": "red light BREAK (blue house:1.2) BREAKER xBREAK",
-    "long": "a (red:1.3) lighthouse on a green hill, with (white:1.2) clouds in a blue sky and ships on the sea below it, "
+    "long": "a (red:1.3) lighthouse on a green hill, with (white:1.2) clouds in a blue sky "
+    "and ships on the sea below it, "
     "a man walks his (small dog:0.7) along the beach, hold on, detailed, high detail, light",
     "commas": "lighthouse, " * 10 + "(red light house on the hill with no comma for long:1.1)",
     "words": "abcdefg " * 12 + "(verylongwordthatnobodywrites:1.25) abcdefg abcdefg",
@@ -202,12 +208,18 @@ PROMPTS = {
 def main():
     tokenizer = CLIPTokenizer.from_pretrained(TINY / "tokenizer")
     options = dict(
-        vocab_size=len(tokenizer), intermediate_size=48, num_hidden_layers=3, bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id)
+        vocab_size=len(tokenizer),
+        intermediate_size=48,
+        num_hidden_layers=3,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
     configs = {
         "first": CLIPTextConfig(hidden_size=16, num_attention_heads=2, **options),
         "second": CLIPTextConfig(
-            hidden_size=24, num_attention_heads=3, projection_dim=20, hidden_act="gelu", **options)}
+            hidden_size=24, num_attention_heads=3, projection_dim=20, hidden_act="gelu", **options
+        ),
+    }
     first_model = seed_weights(CLIPTextModel(configs["first"]), seed=29)
     second_model = seed_weights(CLIPTextModelWithProjection(configs["second"]), seed=31)
     first = Encoder(tokenizer, first_model, tokenizer.eos_token_id, False)
@@ -223,9 +235,15 @@ def main():
             chunks[f"{name}.{kind}"] = [[ids, weights] for ids, weights in parts]
         counts = {kind: len(chunks[f"{name}.{kind}"]) for kind in ("webui", "comfy")}
         print(name, counts)
-    write("weighting", half_state(first_model, "first.") | half_state(second_model, "second."), tensors)
+    write(
+        "weighting",
+        half_state(first_model, "first.") | half_state(second_model, "second."),
+        tensors,
+    )
     for name, config in configs.items():
-        (GOLDENS / "weighting" / f"{name}.json").write_text(json.dumps(config.to_diff_dict(), indent=2) + "\n")
+        (GOLDENS / "weighting" / f"{name}.json").write_text(
+            json.dumps(config.to_diff_dict(), indent=2) + "\n"
+        )
     (GOLDENS / "weighting" / "prompts.json").write_text(json.dumps(PROMPTS, indent=1) + "\n")
     (GOLDENS / "weighting" / "chunks.json").write_text(json.dumps(chunks) + "\n")
 
