@@ -64,16 +64,19 @@ let package = Package(
       path: "Sources/resgraph-bench"),
 
     .target(
-      name: "TestSupport", dependencies: ["TensorRuntime", "ResgraphWeights"],
-      path: "Tests/TestSupport"),
+      name: "TestSupport", dependencies: ["TensorRuntime"], path: "Tests/TestSupport"),
     .testTarget(
-      name: "TensorRuntimeTests", dependencies: ["TensorRuntime", "CKernels"],
+      name: "TensorRuntimeTests", dependencies: ["TensorRuntime", "CKernels", "TestSupport"],
       exclude: ["Fixtures"]),
+    .testTarget(
+      name: "PicturesTests", dependencies: ["ResgraphPictures", "TestSupport"],
+      exclude: ["Goldens"]),
     .testTarget(
       name: "WeightsTests", dependencies: ["ResgraphWeights", "TestSupport"], exclude: ["Fixtures"]),
     .testTarget(name: "DiffusionModelsTests", dependencies: ["DiffusionModels", "TestSupport"]),
     .testTarget(
-      name: "GraphRuntimeTests", dependencies: ["GraphRuntime"], exclude: ["Snapshots"]),
+      name: "GraphRuntimeTests", dependencies: ["GraphRuntime", "TestSupport"],
+      exclude: ["Snapshots"]),
     .testTarget(
       name: "NodesTests",
       dependencies: [
@@ -82,8 +85,9 @@ let package = Package(
       ],
       exclude: ["Goldens"]),
     .testTarget(
-      name: "GoldenTests", dependencies: ["DiffusionModels", "TestSupport"],
+      name: "GoldenTests", dependencies: ["DiffusionModels", "ResgraphWeights", "TestSupport"],
       exclude: ["Goldens"]),
+    .testTarget(name: "HouseTests"),
     .testTarget(
       name: "CommandTests", dependencies: ["ResgraphCommand", "ResgraphBench", "TestSupport"]),
   ],

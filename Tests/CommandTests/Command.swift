@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The built program, and a folder of its own to run it in.
@@ -13,15 +14,11 @@ final class Command {
     var lines: [String] { output.split(separator: "\n").map(String.init) }
   }
 
-  let folder: URL
+  private let scratch: TemporaryFolder
+  /// Where the program runs.
+  var folder: URL { scratch.url }
 
-  init() throws {
-    folder = FileManager.default.temporaryDirectory
-      .appending(path: "resgraph-command-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(at: folder) }
+  init() throws { scratch = try TemporaryFolder() }
 
   /// The tiny checkpoint of the node tests.
   static let tiny = URL(filePath: #filePath).deletingLastPathComponent()
@@ -42,8 +39,7 @@ final class Command {
   /// Writes a file into the folder.
   @discardableResult
   func file(_ name: String, _ text: String) throws -> String {
-    let url = folder.appending(path: name)
-    try Data(text.utf8).write(to: url)
+    try scratch.write(text, to: name)
     return name
   }
 

@@ -1,18 +1,14 @@
 import DiffusionModels
 import Foundation
 import ResgraphWeights
+import TestSupport
 import Testing
 
 /// The built-in tokenizer, and tokenizer folders that are incomplete or damaged.
 @Suite struct TokenizerFileTests {
   private func withFolder(_ files: [String: String], _ body: (String) throws -> Void) throws {
-    let folder = FileManager.default.temporaryDirectory
-      .appendingPathComponent("tokenizer-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    for (name, text) in files {
-      try Data(text.utf8).write(to: folder.appendingPathComponent(name))
-    }
+    let folder = try TemporaryFolder()
+    for (name, text) in files { try folder.write(text, to: name) }
     try body(folder.path)
   }
 

@@ -33,7 +33,9 @@ struct FullSizeUNetTests {
     unlike other: String
   ) throws {
     let model = try UNet2DConditionModel(WeightScope(source), config: config)
-    for key in cases.keys where key.hasSuffix(".\(label)") {
+    let keys = cases.keys.filter { $0.hasSuffix(".\(label)") }
+    #expect(!keys.isEmpty, "no case of '\(label)' in the folder")
+    for key in keys {
       let side = key.dropLast(label.count + 1)
       let conditions = UNetConditions(text: Tensor(try cases.tensor("\(side).text")))
       let sample = Tensor(try cases.tensor("\(side).sample"))

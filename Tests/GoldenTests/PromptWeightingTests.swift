@@ -41,9 +41,9 @@ import Testing
 
   /// The same tokenizer, filling up with token 0.
   private static func padded(_ folder: String) throws -> CLIPTokenizer {
-    let copy = FileManager.default.temporaryDirectory.appending(path: "padded-\(UUID())")
+    let scratch = try TemporaryFolder()
+    let copy = scratch.url.appending(path: "padded")
     try FileManager.default.copyItem(at: URL(filePath: folder), to: copy)
-    defer { try? FileManager.default.removeItem(at: copy) }
     for name in ["tokenizer_config.json", "special_tokens_map.json", "tokenizer.json"] {
       let file = copy.appending(path: name)
       guard let text = try? String(contentsOf: file, encoding: .utf8),

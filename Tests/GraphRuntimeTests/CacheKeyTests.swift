@@ -1,5 +1,6 @@
 import Foundation
 import GraphRuntime
+import TestSupport
 import Testing
 
 /// `Sample` of the stubs, one version later.
@@ -129,13 +130,13 @@ struct CacheKeyTests {
 
   @Test func dependsOnFileContentAndNotOnItsPathOrTime() throws {
     let first = try keys(Self.graph)
-    let touched = try keys(Self.graph) { try $0.folder.write("small.model", "small alpha") }
+    let touched = try keys(Self.graph) { try $0.folder.write("small alpha", to: "small.model") }
     #expect(first == touched)
-    let changed = try keys(Self.graph) { try $0.folder.write("small.model", "small alphb") }
+    let changed = try keys(Self.graph) { try $0.folder.write("small alphb", to: "small.model") }
     #expect(first["base"] != changed["base"])
     #expect(first["draw"] != changed["draw"])
     let moved = try keys(Self.graph.replacingOccurrences(of: "small.model", with: "copy/other")) {
-      try $0.folder.write("copy/other", "small alpha")
+      try $0.folder.write("small alpha", to: "copy/other")
     }
     #expect(first["draw"] == moved["draw"])
   }
@@ -150,8 +151,8 @@ struct CacheKeyTests {
       """
     func key(_ used: String, _ other: String) throws -> CacheKey? {
       try keys(text, types: stubTypes + [FolderLoad.self]) {
-        try $0.folder.write("folder/used", used)
-        try $0.folder.write("folder/other", other)
+        try $0.folder.write(used, to: "folder/used")
+        try $0.folder.write(other, to: "folder/other")
       }["b"]
     }
     #expect(try key("1", "1") == key("1", "2"))
@@ -202,7 +203,7 @@ struct CacheKeyTests {
     func key() throws -> [CacheKey] { try Planner().plan(graph).steps.map(\.key) }
     let first = try key()
     #expect(try key() == first)
-    try harness.folder.write("small.model", "other content")
+    try harness.folder.write("other content", to: "small.model")
     let second = try key()
     #expect(second != first)
     // A pipe that nobody writes to can be looked at, and not read.

@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import GraphRuntime
@@ -9,14 +10,14 @@ import Testing
 @Suite("Digest memory") struct DigestMemoryTests {
   /// A folder with a large file and a memory, at a time that the test sets.
   private final class World: Sendable {
-    let folder: TestFolder
+    let folder: TemporaryFolder
     let model: String
     let path: String
     private let later = Mutex<Int64>(60_000_000_000)
 
     init() throws {
-      folder = try TestFolder()
-      model = try folder.write("model", Self.content(1))
+      folder = try TemporaryFolder()
+      model = try folder.write(Self.content(1), to: "model")
       path = folder.path + "/cache/digests.txt"
     }
 
@@ -64,9 +65,9 @@ import Testing
     try world.lie()
     #expect(try world.isBelieved())
     // The same bytes in another file, other bytes in the same file.
-    let copy = try world.folder.write("copy", World.content(1))
+    let copy = try world.folder.write(World.content(1), to: "copy")
     #expect(world.memory.digest(of: try world.status(copy)) == nil)
-    try world.folder.write("model", World.content(2))
+    try world.folder.write(World.content(2), to: "model")
     #expect(try world.digest() == World.digest(2))
     #expect(world.memory.digest(of: status) == nil, "an older version of a file is forgotten")
   }
@@ -75,7 +76,7 @@ import Testing
     let world = try World()
     try world.lie()
     let before = try world.status(world.model)
-    try world.folder.write("model", World.content(3))
+    try world.folder.write(World.content(3), to: "model")
     var times = [timespec(), timespec()]
     for index in times.indices {
       times[index].tv_sec = Int(before.modified / 1_000_000_000)
@@ -165,7 +166,7 @@ import Testing
     let pipe = world.folder.path + "/pipe"
     try #require(mkfifo(pipe, 0o600) == 0)
     #expect(DigestMemory(path: pipe).digest(of: status) == nil)
-    let large = try world.folder.write("large", [UInt8](repeating: 10, count: 3 << 20))
+    let large = try world.folder.write([UInt8](repeating: 10, count: 3 << 20), to: "large")
     try #require(chmod(large, 0o600) == 0)
     #expect(DigestMemory(path: large).digest(of: status) == nil)
   }
@@ -194,7 +195,7 @@ import Testing
 
   @Test func smallFilesAreNotRemembered() throws {
     let world = try World()
-    let small = try world.folder.write("small", [1, 2, 3])
+    let small = try world.folder.write([1, 2, 3], to: "small")
     _ = try FileDigester(memory: world.memory).digest(small)
     #expect(!FileManager.default.fileExists(atPath: world.path))
   }

@@ -1,4 +1,5 @@
 import GraphRuntime
+import TestSupport
 import Testing
 
 @Suite("Equal nodes of one graph")
@@ -35,7 +36,7 @@ struct EqualNodeTests {
 
   @Test func differByWhatTheyRead() throws {
     let harness = try Harness()
-    try harness.folder.write("twin.model", "small alpha")
+    try harness.folder.write("small alpha", to: "twin.model")
     let text = """
       version: 1
       nodes:

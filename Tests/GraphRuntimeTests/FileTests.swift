@@ -1,11 +1,12 @@
 import Foundation
 import GraphRuntime
+import TestSupport
 import Testing
 
 @Suite("Files")
 struct FileTests {
   @Test func writesInOnePiece() throws {
-    let folder = try TestFolder()
+    let folder = try TemporaryFolder()
     let path = folder.path + "/a/b/c.txt"
     try AtomicFile.write(Array("first".utf8), to: path)
     try AtomicFile.write(to: path) { writer in
@@ -19,7 +20,7 @@ struct FileTests {
 
   @Test func aFailedWriteLeavesNothing() throws {
     struct Stop: Error {}
-    let folder = try TestFolder()
+    let folder = try TemporaryFolder()
     let path = folder.path + "/c.txt"
     try AtomicFile.write([1], to: path)
     #expect(throws: Stop.self) {
@@ -33,8 +34,8 @@ struct FileTests {
   }
 
   @Test func refusalsKeepTheirReason() throws {
-    let folder = try TestFolder()
-    try folder.write("file", "x")
+    let folder = try TemporaryFolder()
+    try folder.write("x", to: "file")
     #expect(throws: FileError("make the folder", folder.path + "/file", code: EEXIST)) {
       try AtomicFile.write([1], to: folder.path + "/file/inside")
     }
@@ -56,10 +57,10 @@ struct FileTests {
   }
 
   @Test func whatCouldNotBeWrittenIsFoundWithoutWriting() throws {
-    let folder = try TestFolder()
+    let folder = try TemporaryFolder()
     try AtomicFile.check(folder.path + "/a/b.png")
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path + "/a").isEmpty)
-    try folder.write("b.png", "x")
+    try folder.write("x", to: "b.png")
     try AtomicFile.check(folder.path + "/b.png")
     #expect(try TestFiles.read(folder.path + "/b.png") == "x")
     #expect(throws: FileError.self) { try AtomicFile.check(folder.path + "/b.png/c.png") }
@@ -77,17 +78,17 @@ struct FileTests {
   }
 
   @Test func digestsFollowTheContent() throws {
-    let folder = try TestFolder()
-    let path = try folder.write("a", "abc")
+    let folder = try TemporaryFolder()
+    let path = try folder.write("abc", to: "a")
     let files = FileAccess()
     #expect(
       try files.digest(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
-    try folder.write("a", "abd")
+    try folder.write("abd", to: "a")
     #expect(
       try files.digest(path) == "a52d159f262b2c6ddb724a61840befc36eb30c88877a4030b65cbe86298449c9")
-    let big = try folder.write("big", [UInt8](repeating: 7, count: 3 << 20))
+    let big = try folder.write([UInt8](repeating: 7, count: 3 << 20), to: "big")
     let first = try files.digest(big)
-    try folder.write("big", [UInt8](repeating: 7, count: 3 << 20) + [7])
+    try folder.write([UInt8](repeating: 7, count: 3 << 20) + [7], to: "big")
     #expect(try files.digest(big) != first)
     #expect(throws: FileError("open", folder.path + "/gone", code: ENOENT)) {
       try files.digest(folder.path + "/gone")
@@ -96,8 +97,8 @@ struct FileTests {
 
   @Test func digestsOfFoldersFollowNamesAndContents() throws {
     func digest(_ entries: [(String, String)]) throws -> String {
-      let folder = try TestFolder()
-      for (name, text) in entries { try folder.write("m/" + name, text) }
+      let folder = try TemporaryFolder()
+      for (name, text) in entries { try folder.write(text, to: "m/" + name) }
       return try FileAccess().digest(folder.path + "/m")
     }
     let base = try digest([("a", "1"), ("b/c", "2")])
@@ -109,18 +110,18 @@ struct FileTests {
   }
 
   @Test func foldersInACircleAreRefused() throws {
-    let folder = try TestFolder()
-    try folder.write("m/a", "1")
+    let folder = try TemporaryFolder()
+    try folder.write("1", to: "m/a")
     try FileManager.default.createSymbolicLink(
       atPath: folder.path + "/m/loop", withDestinationPath: ".")
     #expect(throws: FileError.self) { try FileAccess().digest(folder.path + "/m") }
   }
 
   @Test func pathsAreLookedUpInOrder() throws {
-    let folder = try TestFolder()
-    try folder.write("one/both", "1")
-    try folder.write("two/both", "2")
-    try folder.write("two/late", "2")
+    let folder = try TemporaryFolder()
+    try folder.write("1", to: "one/both")
+    try folder.write("2", to: "two/both")
+    try folder.write("2", to: "two/late")
     let files = FileAccess(
       searchFolders: [folder.path + "/one", folder.path + "/two"], writeFolder: "/out")
     #expect(try files.existing("both") == folder.path + "/one/both")
@@ -135,9 +136,9 @@ struct FileTests {
 
   @Test func modelPathsComeAfterTheGraphsFolder() throws {
     let harness = try Harness()
-    let models = try TestFolder()
-    try models.write("small.model", "large other")
-    try models.write("far.model", "small far")
+    let models = try TemporaryFolder()
+    try models.write("large other", to: "small.model")
+    try models.write("small far", to: "far.model")
     var request = harness.request(
       """
       version: 1

@@ -1,5 +1,6 @@
 import Foundation
 import GraphRuntime
+import TestSupport
 import Testing
 
 @Suite("Parameters from outside")
@@ -167,11 +168,11 @@ struct ParamTests {
 
   @Test func filesGiveValues() throws {
     let harness = try Harness()
-    let prompt = try harness.folder.write("prompt.txt", "line one\nline two\n")
+    let prompt = try harness.folder.write("line one\nline two\n", to: "prompt.txt")
     let yaml = try harness.folder.write(
-      "sets/p.yaml", "steps: 9\nprompt: from yaml\nmodel: own.model\n")
-    try harness.folder.write("sets/own.model", "small own")
-    let json = try harness.folder.write("p.json", "{\"steps\": 10, \"color\": \"green\"}")
+      "steps: 9\nprompt: from yaml\nmodel: own.model\n", to: "sets/p.yaml")
+    try harness.folder.write("small own", to: "sets/own.model")
+    let json = try harness.folder.write("{\"steps\": 10, \"color\": \"green\"}", to: "p.json")
     var request = harness.request(Self.graph, sets: ["color=red"])
     request.setFiles = ["prompt=@" + prompt]
     request.paramsFiles = [yaml, json]
@@ -186,10 +187,10 @@ struct ParamTests {
 
   @Test func brokenFilesAreLocated() throws {
     let harness = try Harness()
-    let bad = try harness.folder.write("bad.yaml", "steps: 0\nstesp: 3\nprompt: [a]\n")
-    let worse = try harness.folder.write("worse.yaml", "steps: [")
-    let list = try harness.folder.write("list.yaml", "- steps")
-    let binary = try harness.folder.write("binary", [0xFF, 0x00])
+    let bad = try harness.folder.write("steps: 0\nstesp: 3\nprompt: [a]\n", to: "bad.yaml")
+    let worse = try harness.folder.write("steps: [", to: "worse.yaml")
+    let list = try harness.folder.write("- steps", to: "list.yaml")
+    let binary = try harness.folder.write([0xFF, 0x00], to: "binary")
     var request = harness.request(Self.graph)
     request.paramsFiles = [bad, worse, list, harness.folder.path + "/gone.yaml"]
     request.setFiles = ["prompt=@" + binary, "prompt"]

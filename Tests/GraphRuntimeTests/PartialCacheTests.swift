@@ -1,4 +1,5 @@
 import GraphRuntime
+import TestSupport
 import Testing
 
 /// Runs graphs with a cache that lives from run to run, and asserts what ran.
@@ -70,7 +71,7 @@ struct PartialCacheTests {
   @Test func changedFileRunsWhatFollows() throws {
     let session = try Session()
     try session.run(Self.graph)
-    try session.harness.folder.write("small.model", "small alpha2")
+    try session.harness.folder.write("small alpha2", to: "small.model")
     #expect(try session.ran(Self.graph) == ["draw", "half"])
   }
 
@@ -92,7 +93,7 @@ struct PartialCacheTests {
         "base: ready", "ten: hit (memory)", "draw: run (changed: steps)",
         "half: run (changed input: number)",
       ])
-    try session.harness.folder.write("small.model", "small alpha2")
+    try session.harness.folder.write("small alpha2", to: "small.model")
     #expect(
       try actions([]) == [
         "base: ready", "ten: hit (memory)", "draw: run (changed input: model)",

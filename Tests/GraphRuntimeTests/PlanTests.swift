@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import GraphRuntime
@@ -64,7 +65,7 @@ struct PlanTests {
   @Test func aFileThatGoesAfterValidationIsAFailureOfItsNode() throws {
     let session = try Session()
     let valid = try session.harness.validate(graph)
-    try session.harness.folder.write("small.model", "gone")
+    try session.harness.folder.write("gone", to: "small.model")
     // The content changed: a new key, no failure.
     #expect(try Planner(cache: session.cache).plan(valid).runCount == 3)
   }

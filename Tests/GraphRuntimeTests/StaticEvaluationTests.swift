@@ -1,4 +1,5 @@
 import GraphRuntime
+import TestSupport
 import Testing
 
 /// Makes a model from one model and a number that only a run can make, like an image prompt.
@@ -101,7 +102,7 @@ struct StaticEvaluationTests {
 
   @Test func wrongPredictedFamilyIsFound() throws {
     let harness = try Harness(types: types)
-    try harness.folder.write("large.adapter", "large")
+    try harness.folder.write("large", to: "large.adapter")
     let text = chain.replacing(
       "wide: {type: Adapter-Load, model: $mixed, path: small.adapter}",
       with: "wide: {type: Adapter-Load, model: $mixed, path: large.adapter}")
@@ -119,7 +120,7 @@ struct StaticEvaluationTests {
 
   @Test func errorsReportedInValidateAreLocated() throws {
     let harness = try Harness(types: types)
-    try harness.folder.write("large.adapter", "large")
+    try harness.folder.write("large", to: "large.adapter")
     let text = chain.replacing(
       "number: $four, path: small.adapter", with: "number: $four, path: large.adapter")
     let found = harness.problems(text)

@@ -1,36 +1,7 @@
 import Foundation
 import GraphRuntime
+import TestSupport
 import Testing
-
-/// A temporary folder that goes away with the object.
-final class TestFolder: Sendable {
-  let path: String
-
-  init() throws {
-    path = NSTemporaryDirectory() + "/resgraph-tests-" + UUID().uuidString
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-
-  /// Writes a file and returns its path.
-  @discardableResult
-  func write(_ name: String, _ text: String) throws -> String {
-    try write(name, Array(text.utf8))
-  }
-
-  @discardableResult
-  func write(_ name: String, _ bytes: [UInt8]) throws -> String {
-    let file = path + "/" + name
-    let folder = (file as NSString).deletingLastPathComponent
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    // Foundation syncs every file it writes, which hundreds of test folders need not wait for.
-    let handle = try #require(fopen(file, "w"))
-    defer { fclose(handle) }
-    try #require(fwrite(bytes, 1, bytes.count, handle) == bytes.count)
-    return file
-  }
-}
 
 enum TestFiles {
   static func read(_ path: String) throws -> String {
@@ -41,17 +12,17 @@ enum TestFiles {
 
 /// Validates graphs written into a test, beside a few model files.
 struct Harness {
-  let folder: TestFolder
+  let folder: TemporaryFolder
   let log = RunLog()
   let catalog: NodeCatalog
   var environment = RunEnvironment()
 
   init(types: [any NodeType.Type] = stubTypes) throws {
-    folder = try TestFolder()
-    try folder.write("small.model", "small alpha")
-    try folder.write("large.model", "large beta")
-    try folder.write("huge.model", "huge gamma")
-    try folder.write("small.adapter", "small")
+    folder = try TemporaryFolder()
+    try folder.write("small alpha", to: "small.model")
+    try folder.write("large beta", to: "large.model")
+    try folder.write("huge gamma", to: "huge.model")
+    try folder.write("small", to: "small.adapter")
     catalog = try NodeCatalog(types)
     environment.services.add(log)
   }

@@ -1,14 +1,8 @@
+import Foundation
+import TestSupport
 import Testing
 
 @testable import TensorRuntime
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#elseif canImport(Darwin)
-import Darwin
-#endif
 
 /// Speeds of convolutions: their file, and what is chosen by them.
 @Suite struct ConvolutionTuningTests {
@@ -20,10 +14,9 @@ import Darwin
     .generic: [.winograd6: .init(operations: 2e10, transforms: 1e9)],
   ])
 
-  private func withPath(_ body: (String) throws -> Void) rethrows {
-    let path = "/tmp/resgraph-tuning-\(getpid())-\(UInt64.random(in: 0 ... .max))"
-    defer { unlink(path) }
-    try body(path)
+  private func withPath(_ body: (String) throws -> Void) throws {
+    let folder = try TemporaryFolder()
+    try withExtendedLifetime(folder) { try body(folder.file("speeds.txt")) }
   }
 
   @Test func fileGivesBackWhatWasStored() throws {

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import TensorRuntime
@@ -83,7 +84,8 @@ struct ConvCase: Sendable, CustomTestStringConvertible {
       let kernel = WinogradConv(parameters, kernels: kernels, tile: tile)
       let actual = conv.run(kernel)
       expectClose(
-        actual, expected, relative: bound, "\(conv.testDescription) \(conv.padding) \(tile)")
+        actual, expected, within: Tolerance(relative: bound),
+        "\(conv.testDescription) \(conv.padding) \(tile)")
       let streamed = WinogradConv(parameters, kernels: kernels, tile: tile, streamedBytes: 0)
       #expect(conv.run(streamed).floats() == actual.floats())
     }
@@ -125,7 +127,7 @@ struct ConvCase: Sendable, CustomTestStringConvertible {
     let parameters = conv.parameters
     expectClose(
       conv.run(PatchConv(parameters, kernels: kernels)), conv.run(ReferenceConv(parameters)),
-      relative: 3e-6)
+      within: Tolerance(relative: 3e-6))
   }
 
   @Test(arguments: runnableKernels, [1, 2, 3, 4])
@@ -139,7 +141,7 @@ struct ConvCase: Sendable, CustomTestStringConvertible {
       let parameters = conv.parameters
       expectClose(
         conv.run(NarrowConv(parameters, kernels: kernels)), conv.run(ReferenceConv(parameters)),
-        relative: 3e-6)
+        within: Tolerance(relative: 3e-6))
     }
   }
 

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import TensorRuntime
@@ -32,7 +33,7 @@ import Testing
       }
       expectClose(
         run(PanelLinear(parameters, kernels: kernels)), run(ReferenceLinear(parameters)),
-        relative: 3e-6, "\(problem) \(dtype)")
+        within: Tolerance(relative: 3e-6), "\(problem) \(dtype)")
     }
   }
 
@@ -54,7 +55,7 @@ import Testing
       }
       expectClose(
         run(PanelLinear(parameters, kernels: kernels)), run(ReferenceLinear(parameters)),
-        relative: 3e-6, "\(problem) \(dtype)")
+        within: Tolerance(relative: 3e-6), "\(problem) \(dtype)")
     }
   }
 

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import TensorRuntime
@@ -29,7 +30,8 @@ import Testing
     }
     withTensors(query, key, value) {
       expectClose(
-        run { onlineAttention($0, kernels: kernels) }, run(referenceAttention), relative: 2e-5)
+        run { onlineAttention($0, kernels: kernels) }, run(referenceAttention),
+        within: Tolerance(relative: 2e-5))
     }
   }
 
@@ -58,7 +60,8 @@ import Testing
       }
       withTensors(x, weight, bias) {
         expectClose(
-          run { momentsGroupNorm($0, kernels: kernels) }, run(referenceGroupNorm), relative: 3e-6,
+          run { momentsGroupNorm($0, kernels: kernels) }, run(referenceGroupNorm),
+          within: Tolerance(relative: 3e-6),
           "\(problem)")
       }
     }
@@ -81,7 +84,8 @@ import Testing
     }
     withTensors(x, one, zero) {
       expectClose(
-        run { momentsGroupNorm($0, kernels: kernels) }, run(referenceGroupNorm), relative: 2e-4)
+        run { momentsGroupNorm($0, kernels: kernels) }, run(referenceGroupNorm),
+        within: Tolerance(relative: 2e-4))
     }
   }
 
@@ -102,10 +106,10 @@ import Testing
       }
       expectClose(
         run { rowLayerNorm($0, kernels: kernels) }, run(LayerNormTable.reference.body),
-        relative: 5e-6)
+        within: Tolerance(relative: 5e-6))
       let actual = Tensor(shape: x.shape) { rowSoftmax(x.base, $0, soft, kernels: kernels) }
       let expected = Tensor(shape: x.shape) { SoftmaxTable.reference.body(x.base, $0, soft) }
-      expectClose(actual, expected, relative: 1e-6)
+      expectClose(actual, expected, within: Tolerance(relative: 1e-6))
     }
   }
 

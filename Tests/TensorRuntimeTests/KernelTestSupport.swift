@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import TensorRuntime
@@ -22,14 +23,7 @@ struct SplitMix: RandomNumberGenerator {
   }
 }
 
-/// Repeatable values in -1..<1.
-func noise(_ shape: [Int], seed: UInt64, scale: Float = 1) -> Tensor {
-  var generator = TorchGenerator(seed: seed)
-  let values = generator.rand(shape.reduce(1, *))
-  return Tensor(values.map { ($0 * 2 - 1) * scale }, shape: shape)
-}
-
-/// The same as stored weights of a type.
+/// Random numbers in the form of weights stored in a type.
 func noiseWeight(_ shape: [Int], seed: UInt64, dtype: DType = .float32) -> RawTensor {
   let floats = noise(shape, seed: seed).floats()
   switch dtype {
@@ -58,43 +52,4 @@ extension RawTensor {
       bytes: UnsafeRawBufferPointer(start: bytes, count: halves.count * 2),
       owner: storage)
   }
-}
-
-/// How far an array is from what it should be.
-struct Deviation {
-  /// The largest difference over the largest expected magnitude.
-  var relative = 0.0
-  /// Squared differences over squared expectations.
-  var nmse = 0.0
-  /// Where the largest difference is.
-  var worst = 0
-
-  init(_ actual: [Float], _ expected: [Float]) {
-    precondition(actual.count == expected.count)
-    var (largest, magnitude, errors, squares) = (0.0, 0.0, 0.0, 0.0)
-    for (index, pair) in zip(actual, expected).enumerated() {
-      let difference = abs(Double(pair.0) - Double(pair.1))
-      // Written so that NaN counts as the worst.
-      if !(difference <= largest) { (largest, worst) = (difference, index) }
-      magnitude = max(magnitude, abs(Double(pair.1)))
-      errors += difference * difference
-      squares += Double(pair.1) * Double(pair.1)
-    }
-    relative = magnitude > 0 ? largest / magnitude : largest
-    nmse = squares > 0 ? errors / squares : errors
-  }
-}
-
-/// Checks both measures against bounds that a wrong index, a lost term or a lost bit of precision
-/// would exceed by far.
-func expectClose(
-  _ actual: Tensor, _ expected: Tensor, relative: Double, _ comment: Comment? = nil,
-  location: SourceLocation = #_sourceLocation
-) {
-  #expect(actual.shape == expected.shape, comment, sourceLocation: location)
-  let deviation = Deviation(actual.floats(), expected.floats())
-  let report = "\(comment?.rawValue ?? ""): \(deviation)"
-  #expect(deviation.relative <= relative, Comment(rawValue: report), sourceLocation: location)
-  #expect(
-    deviation.nmse <= relative * relative, Comment(rawValue: report), sourceLocation: location)
 }

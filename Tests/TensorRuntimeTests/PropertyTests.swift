@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import TensorRuntime
@@ -14,17 +15,20 @@ extension GlobalStateTests {
 
     static let ops: [Op] = {
       let conv = Conv2D(
-        weight: weights([40, 24, 3, 3], seed: 1, scale: 0.1), bias: weights([40], seed: 2),
+        weight: noiseWeights([40, 24, 3, 3], seed: 1, scale: 0.1),
+        bias: noiseWeights([40], seed: 2),
         padding: .same(1))
       let pointwise = Conv2D(
-        weight: weights([40, 24, 1, 1], seed: 1, scale: 0.1), bias: nil, padding: .none)
+        weight: noiseWeights([40, 24, 1, 1], seed: 1, scale: 0.1), bias: nil, padding: .none)
       let strided = Conv2D(
-        weight: weights([40, 24, 3, 3], seed: 1, scale: 0.1), bias: nil, stride: 2,
+        weight: noiseWeights([40, 24, 3, 3], seed: 1, scale: 0.1), bias: nil, stride: 2,
         padding: .same(1))
-      let linear = Linear(weight: weights([96, 24], seed: 3), bias: weights([96], seed: 4))
+      let linear = Linear(
+        weight: noiseWeights([96, 24], seed: 3), bias: noiseWeights([96], seed: 4))
       let group = GroupNorm(
-        groups: 4, weight: weights([24], seed: 5), bias: weights([24], seed: 6), eps: 1e-5)
-      let layer = LayerNorm(weight: weights([24], seed: 7), bias: nil, eps: 1e-5)
+        groups: 4, weight: noiseWeights([24], seed: 5), bias: noiseWeights([24], seed: 6), eps: 1e-5
+      )
+      let layer = LayerNorm(weight: noiseWeights([24], seed: 7), bias: nil, eps: 1e-5)
       let map = [2, 24, 41, 39]
       let tokens = [2, 700, 24]
       return [

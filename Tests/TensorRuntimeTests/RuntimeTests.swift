@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import TensorRuntime
@@ -132,10 +133,11 @@ extension GlobalStateTests {
       defer { Parallel.threadCount = before }
       Parallel.threadCount = 1
       let conv = Conv2D(
-        weight: weights([64, 64, 3, 3], seed: 1, scale: 0.05), bias: nil, padding: .same(1))
+        weight: noiseWeights([64, 64, 3, 3], seed: 1, scale: 0.05), bias: nil, padding: .same(1))
       let norm = GroupNorm(
-        groups: 8, weight: weights([64], seed: 2), bias: weights([64], seed: 3), eps: 1e-5)
-      let linear = Linear(weight: weights([192, 64], seed: 4, scale: 0.1), bias: nil)
+        groups: 8, weight: noiseWeights([64], seed: 2), bias: noiseWeights([64], seed: 3), eps: 1e-5
+      )
+      let linear = Linear(weight: noiseWeights([192, 64], seed: 4, scale: 0.1), bias: nil)
       func step(_ x: Tensor) -> Tensor {
         let map = conv(norm(x, activation: .silu), residual: x)
         let features = linear(map.tokens())

@@ -4,7 +4,7 @@ import TensorRuntime
 public struct Difference: Sendable, CustomStringConvertible {
   /// The shapes, when they differ; nothing else is measured then.
   public let shapes: (actual: [Int], expected: [Int])?
-  /// How many computed values are NaN or infinite where the reference is finite.
+  /// How many computed values are NaN or infinite where the reference is not.
   public let nonFinite: Int
   /// The largest absolute error, as a share of the reference's largest magnitude.
   public let maxError: Double
@@ -87,8 +87,8 @@ private struct Sums {
   var squares = 0.0
 
   mutating func add(_ actual: Float, _ expected: Float, at index: Int) {
-    // Equal infinities are no error; their difference would be NaN.
-    if actual == expected && !expected.isFinite { return }
+    // Equal infinities and NaN in the same place are no error; their difference would be NaN.
+    if !expected.isFinite && (actual == expected || actual.isNaN && expected.isNaN) { return }
     guard actual.isFinite else {
       if nonFinite == 0 { worst = index }
       nonFinite += 1

@@ -43,3 +43,33 @@ public func expectDiffers(
   Issue.record(
     "\(label) not noticed: \(difference); allowed: \(tolerance)", sourceLocation: sourceLocation)
 }
+
+/// Records an issue unless two tensors have the same shape and the same bits.
+///
+/// - Parameters:
+///   - actual: The computed tensor.
+///   - expected: The reference.
+///   - label: Says which comparison of a test this is.
+///   - sourceLocation: Where the comparison is made.
+public func expectIdentical(
+  _ actual: Tensor, _ expected: Tensor, _ label: String = "",
+  sourceLocation: SourceLocation = #_sourceLocation
+) {
+  let hasSameBits =
+    actual.shape == expected.shape
+    && actual.floats().map(\.bitPattern) == expected.floats().map(\.bitPattern)
+  if hasSameBits { return }
+  let difference = Difference(actual, from: expected)
+  Issue.record("\(label) not the same bits: \(difference)", sourceLocation: sourceLocation)
+}
+
+/// The largest error of a tensor in units of its reference's largest magnitude.
+///
+/// - Parameters:
+///   - actual: The computed tensor.
+///   - expected: The reference.
+/// - Returns: Infinity when the shapes differ or a value is NaN or infinite that should not be.
+public func relativeError(_ actual: Tensor, _ expected: Tensor) -> Float {
+  let difference = Difference(actual, from: expected)
+  return difference.nonFinite == 0 ? Float(difference.maxError) : .infinity
+}

@@ -14,12 +14,19 @@ public struct Tolerance: Sendable, CustomStringConvertible {
     self.nmse = nmse
   }
 
+  /// Makes a tolerance whose root of the mean squared error is bounded like the largest error.
+  ///
+  /// - Parameter relative: The largest absolute error, as a share of the largest magnitude.
+  public init(relative: Double) { self.init(maxError: relative, nmse: relative * relative) }
+
   /// The bound of one model or block against diffusers on the same weights in float32.
   public static let model = Tolerance(maxError: 2e-4, nmse: 1e-9)
-  /// The bound of one operator against its plain reference.
+  /// The bound of one operator, or of one model that computes the same with other batches.
   public static let op = Tolerance(maxError: 2e-5, nmse: 1e-10)
-  /// Bit for bit.
-  public static let exact = Tolerance(maxError: 0, nmse: 0)
+  /// The bound of one operator that adds the same float32 numbers in another order.
+  public static let reordered = Tolerance(maxError: 1e-5, nmse: 5e-12)
+  /// The bound of a convolution through Winograd's transforms, which lose up to a digit.
+  public static let transformed = Tolerance(maxError: 1e-4, nmse: 1e-9)
 
   /// The two bounds.
   public var description: String { "max error \(maxError), NMSE \(nmse)" }

@@ -1,4 +1,5 @@
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import ResgraphWeights
@@ -11,7 +12,7 @@ struct DescriptionTests {
     func kind(_ keys: [String]) throws -> WeightDescription.Kind {
       var tensors: [String: RawTensor] = [:]
       for key in keys { tensors[key] = testTensor([1, 1]) }
-      return try WeightDescription(path: folder.write(tensors, "x.safetensors")).kind
+      return try WeightDescription(path: folder.write(tensors, to: "x.safetensors")).kind
     }
     #expect(
       try WeightDescription(path: "\(fixtures)/single/sdxl.safetensors").kind == .checkpointFile)

@@ -1,5 +1,6 @@
 import Foundation
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import ResgraphWeights
@@ -35,7 +36,7 @@ struct SingleFileTests {
     let folder = try TemporaryFolder()
     var tensors = try allTensors(SafetensorsFile(path: path("sd1")))
     tensors["model.diffusion_model.extra.weight"] = testTensor([1])
-    let odd = try CheckpointLayout.open(path: folder.write(tensors, "odd.safetensors"))
+    let odd = try CheckpointLayout.open(path: folder.write(tensors, to: "odd.safetensors"))
     #expect(odd.report.unused == ["model.diffusion_model.extra.weight"])
   }
 
@@ -79,7 +80,7 @@ struct SingleFileTests {
     var tensors = try allTensors(SafetensorsFile(path: path("sd2")))
     for (step, expected) in [(875_000, "epsilon"), (140_000, "v_prediction")] {
       tensors["global_step"] = .owned(dtype: .int64, shape: [], elements: [Int64(step)])
-      let layout = try CheckpointLayout.open(path: folder.write(tensors, "\(step).safetensors"))
+      let layout = try CheckpointLayout.open(path: folder.write(tensors, to: "\(step).safetensors"))
       #expect(layout.schedulerConfig?.string("prediction_type") == expected)
     }
   }
@@ -89,7 +90,7 @@ struct SingleFileTests {
     let folder = try TemporaryFolder()
     let tensors = try allTensors(SafetensorsFile(path: path("sd1")))
       .filter { !$0.key.hasPrefix("first_stage_model.decoder") }
-    let layout = try CheckpointLayout.open(path: folder.write(tensors, "x.safetensors"))
+    let layout = try CheckpointLayout.open(path: folder.write(tensors, to: "x.safetensors"))
     #expect(layout.components == [.unet, .textEncoder])
     #expect(refusal { _ = try layout.source(.vae) }?.contains("has no vae") == true)
   }
@@ -104,7 +105,7 @@ struct SingleFileTests {
       "model.diffusion_model.input_blocks.\(huge).0.in_layers.0.weight",
       "model.diffusion_model.output_blocks.\(huge).1.conv.weight",
     ] { tensors[name] = testTensor([1]) }
-    let layout = try CheckpointLayout.open(path: folder.write(tensors, "x.safetensors"))
+    let layout = try CheckpointLayout.open(path: folder.write(tensors, to: "x.safetensors"))
     #expect(layout.report.unused.count == 3)
     #expect(
       LDMNames.original(unet: "up_blocks.\(huge).resnets.0.conv1", layersPerBlock: 2) { _ in true }
@@ -121,7 +122,7 @@ struct SingleFileTests {
       ("anything", "no Stable Diffusion checkpoint"),
     ]
     for (index, (key, expected)) in cases.enumerated() {
-      let path = try folder.write([key: testTensor([1])], "\(index).safetensors")
+      let path = try folder.write([key: testTensor([1])], to: "\(index).safetensors")
       let message = refusal { _ = try CheckpointLayout.open(path: path) }
       #expect(message?.contains(expected) == true, "\(message ?? "accepted")")
     }
@@ -162,27 +163,27 @@ struct FolderTests {
     folder = try TemporaryFolder()
     try folder.write(
       #"{"unet":["diffusers","UNet2DConditionModel"],"vae":["diffusers","AutoencoderKL"],"safety_checker":[null,null],"text_encoder":["transformers","CLIPTextModel"],"tokenizer":["transformers","CLIPTokenizer"]}"#,
-      "model_index.json")
-    try folder.write(#"{"cross_attention_dim":768,"attention_head_dim":8}"#, "unet/config.json")
-    try folder.write(#"{"scaling_factor":0.5}"#, "vae/config.json")
-    try folder.write("{}", "text_encoder/config.json")
-    try folder.write(#"{"lambda_min_clipped":-Infinity}"#, "scheduler/scheduler_config.json")
-    try folder.write("{}", "tokenizer/vocab.json")
-    try folder.write("#version: 0.2\n", "tokenizer/merges.txt")
+      to: "model_index.json")
+    try folder.write(#"{"cross_attention_dim":768,"attention_head_dim":8}"#, to: "unet/config.json")
+    try folder.write(#"{"scaling_factor":0.5}"#, to: "vae/config.json")
+    try folder.write("{}", to: "text_encoder/config.json")
+    try folder.write(#"{"lambda_min_clipped":-Infinity}"#, to: "scheduler/scheduler_config.json")
+    try folder.write("{}", to: "tokenizer/vocab.json")
+    try folder.write("#version: 0.2\n", to: "tokenizer/merges.txt")
     try folder.write(
-      ["conv_in.weight": testTensor([1])], "unet/diffusion_pytorch_model.safetensors")
+      ["conv_in.weight": testTensor([1])], to: "unet/diffusion_pytorch_model.safetensors")
     try folder.write(
       [
         "decoder.mid_block.attentions.0.query.weight": testTensor([2, 2]),
         "decoder.mid_block.attentions.0.key.bias": testTensor([2]),
         "decoder.mid_block.attentions.0.proj_attn.weight": testTensor([2, 2, 1, 1]),
         "decoder.conv_in.weight": testTensor([1]),
-      ], "vae/diffusion_pytorch_model.safetensors")
+      ], to: "vae/diffusion_pytorch_model.safetensors")
     try folder.write(
       [
         "embeddings.token_embedding.weight": testTensor([2, 2]),
         "embeddings.position_ids": testTensor([1, 2]),
-      ], "text_encoder/model.safetensors")
+      ], to: "text_encoder/model.safetensors")
   }
 
   @Test("a folder opens with its parts, configuration and tokenizer")
@@ -216,10 +217,10 @@ struct FolderTests {
       return ((opened.weightPath as NSString).lastPathComponent, opened.notes.isEmpty)
     }
     let tensors = ["conv_in.weight": testTensor([1], seed: 9)]
-    try folder.write([0], "unet/diffusion_pytorch_model.bin")
+    try folder.write([0], to: "unet/diffusion_pytorch_model.bin")
     #expect(try chosen() == ("diffusion_pytorch_model.safetensors", true))
     #expect(try chosen("fp16") == ("diffusion_pytorch_model.safetensors", false))
-    try folder.write(tensors, "unet/diffusion_pytorch_model.fp16.safetensors")
+    try folder.write(tensors, to: "unet/diffusion_pytorch_model.fp16.safetensors")
     #expect(try chosen("fp16") == ("diffusion_pytorch_model.fp16.safetensors", true))
     #expect(try chosen() == ("diffusion_pytorch_model.safetensors", true))
     try FileManager.default.removeItem(atPath: folder.file("unet/diffusion_pytorch_model.bin"))
@@ -257,7 +258,7 @@ struct FolderTests {
     #expect(try missing(scheduler) == nil)
     try folder.write(
       #"{"unet":["diffusers","UNet2DConditionModel"],"scheduler":["diffusers","DDIMScheduler"]}"#,
-      "model_index.json")
+      to: "model_index.json")
     #expect(try missing(scheduler)?.contains(scheduler) == true)
 
     try FileManager.default.removeItem(atPath: folder.file(weights))
@@ -266,7 +267,7 @@ struct FolderTests {
     let message = refusal { _ = try CheckpointLayout.open(path: folder.path) }
     #expect(message?.contains("\(weights): no such file") == true)
     try FileManager.default.removeItem(atPath: folder.file(weights))
-    try folder.write([0], weights)
+    try folder.write([0], to: weights)
     #expect(throws: WeightError.self) { try CheckpointLayout.open(path: folder.path) }
     #expect(try missing(scheduler) == nil, "malformed is not missing")
   }
@@ -283,20 +284,22 @@ struct FolderTests {
       refusal { _ = try CheckpointLayout.open(path: folder.path, variant: "fp16") }?
         .contains("no part has a 'fp16' variant") == true)
     try folder.write(
-      ["conv_in.weight": testTensor([1])], "unet/diffusion_pytorch_model.fp16.safetensors")
+      ["conv_in.weight": testTensor([1])], to: "unet/diffusion_pytorch_model.fp16.safetensors")
     let layout = try CheckpointLayout.open(path: folder.path, variant: "fp16")
     #expect(layout.notes.count == 2)
   }
 
   @Test("shards are joined, and an index cannot leave its folder")
   func shards() throws {
-    try folder.write(["a": testTensor([1])], "s/diffusion_pytorch_model-00001-of-00002.safetensors")
-    try folder.write(["b": testTensor([2])], "s/diffusion_pytorch_model-00002-of-00002.safetensors")
-    try folder.write("{}", "s/config.json")
+    try folder.write(
+      ["a": testTensor([1])], to: "s/diffusion_pytorch_model-00001-of-00002.safetensors")
+    try folder.write(
+      ["b": testTensor([2])], to: "s/diffusion_pytorch_model-00002-of-00002.safetensors")
+    try folder.write("{}", to: "s/config.json")
     func index(_ map: String) throws {
       try folder.write(
-        #"{"metadata":{},"weight_map":\#(map)}"#, "s/diffusion_pytorch_model.safetensors.index.json"
-      )
+        #"{"metadata":{},"weight_map":\#(map)}"#,
+        to: "s/diffusion_pytorch_model.safetensors.index.json")
     }
     let (one, two) = (
       "diffusion_pytorch_model-00001-of-00002.safetensors",
@@ -326,15 +329,15 @@ struct FolderTests {
   func broken() throws {
     func message() -> String? { refusal { _ = try CheckpointLayout.open(path: folder.path) } }
     try folder.write(
-      "version https://git-lfs.github.com/spec/v1\n", "vae/diffusion_pytorch_model.safetensors")
+      "version https://git-lfs.github.com/spec/v1\n", to: "vae/diffusion_pytorch_model.safetensors")
     #expect(message()?.contains("Git LFS pointer") == true)
-    try folder.write("{", "vae/config.json")
+    try folder.write("{", to: "vae/config.json")
     #expect(message()?.contains("vae/config.json: not a valid JSON file: byte 1") == true)
-    try folder.write("[]", "vae/config.json")
+    try folder.write("[]", to: "vae/config.json")
     #expect(message()?.contains("not an object") == true)
     try FileManager.default.removeItem(atPath: folder.file("vae"))
     #expect(message()?.contains("vae: no such file") == true)
-    try folder.write("{}", "model_index.json")
+    try folder.write("{}", to: "model_index.json")
     #expect(message()?.contains("names no unet") == true)
     try FileManager.default.removeItem(atPath: folder.file("model_index.json"))
     #expect(message()?.contains("no model_index.json") == true)
@@ -365,9 +368,9 @@ struct FolderTests {
       bare[String(key.dropFirst("first_stage_model.".count))] = try file.tensor(key)
     }
     bare["loss.logvar"] = testTensor([1])
-    let original = try AutoencoderLayout.open(path: folder.write(bare, "bare.safetensors"))
+    let original = try AutoencoderLayout.open(path: folder.write(bare, to: "bare.safetensors"))
     let todays = try AutoencoderLayout.open(
-      path: folder.write(allTensors(whole.source), "new.safetensors"))
+      path: folder.write(allTensors(whole.source), to: "new.safetensors"))
     for layout in [original, todays] {
       #expect(layout.source.keys == whole.source.keys && layout.config == whole.config)
       let key = "decoder.up_blocks.0.resnets.2.conv2.weight"

@@ -1,5 +1,6 @@
 import Foundation
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import ResgraphWeights
@@ -29,7 +30,7 @@ import Testing
 
   @Test func conversionLeavesNoPages() throws {
     let folder = try TemporaryFolder()
-    let path = try folder.write(["weight": testTensor(shape)], "a.safetensors")
+    let path = try folder.write(["weight": testTensor(shape)], to: "a.safetensors")
     let tensor = try SafetensorsFile(path: path).tensor("weight")
     let byteCount = tensor.byteCount
     // Reading in place does leave them, so that the measurement is one.
@@ -46,7 +47,7 @@ import Testing
   @Test func mergingLeavesNoPagesOfTheModel() throws {
     let folder = try TemporaryFolder()
     let module = "mid_block.attentions.0.transformer_blocks.0.attn1.to_q"
-    let path = try folder.write(["\(module).weight": testTensor(shape)], "model.safetensors")
+    let path = try folder.write(["\(module).weight": testTensor(shape)], to: "model.safetensors")
     let adapter = try LoRAAdapter(
       MemorySource(
         [

@@ -1,5 +1,6 @@
 import Foundation
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import ResgraphWeights
@@ -162,24 +163,25 @@ struct ResAdapterFileTests {
       ("pytorch_lora_weights", peft, "groupnorm_state_dict"),
     ]
     for (index, (lora, tensors, norm)) in cases.enumerated() {
-      try folder.write(tensors, "\(index)/\(lora).safetensors")
-      try folder.write(norms, "\(index)/\(norm).safetensors")
+      try folder.write(tensors, to: "\(index)/\(lora).safetensors")
+      try folder.write(norms, to: "\(index)/\(norm).safetensors")
       try check(ResAdapterFiles(path: folder.file("\(index)")))
     }
   }
 
   @Test("either part may be absent, and one file may hold either or both")
   func parts() throws {
-    try folder.write(kohya, "lora/pytorch_lora_weights.safetensors")
+    try folder.write(kohya, to: "lora/pytorch_lora_weights.safetensors")
     try check(ResAdapterFiles(path: folder.file("lora")), norms: false)
     try check(
       ResAdapterFiles(path: folder.file("lora/pytorch_lora_weights.safetensors")), norms: false)
-    try folder.write(norms, "norms/diffusion_pytorch_model.safetensors")
+    try folder.write(norms, to: "norms/diffusion_pytorch_model.safetensors")
     try check(ResAdapterFiles(path: folder.file("norms")), lora: false)
     let both = kohya.merging(norms) { $1 }
-    try check(ResAdapterFiles(path: folder.write(both, "both.safetensors")))
+    try check(ResAdapterFiles(path: folder.write(both, to: "both.safetensors")))
     let prefixed = Dictionary(uniqueKeysWithValues: norms.map { ("unet." + $0.key, $0.value) })
-    try check(ResAdapterFiles(path: folder.write(prefixed, "prefixed.safetensors")), lora: false)
+    try check(
+      ResAdapterFiles(path: folder.write(prefixed, to: "prefixed.safetensors")), lora: false)
   }
 
   @Test("norms saved by torch, nested or flat, are read", arguments: ["nested", "flat"])
@@ -196,7 +198,7 @@ struct ResAdapterFileTests {
 
   @Test("weights scale the LoRA, norm weights blend the norms")
   func weights() throws {
-    let adapter = try ResAdapterFiles(path: folder.write(kohya.merging(norms) { $1 }, "x"))
+    let adapter = try ResAdapterFiles(path: folder.write(kohya.merging(norms) { $1 }, to: "x"))
     let key = Self.norm + ".weight"
     let own = try base.tensor(key).floats()
     let released = try #require(norms[key]).floats()
@@ -222,12 +224,13 @@ struct ResAdapterFileTests {
   func others() throws {
     #expect(
       refusal { _ = try ResAdapterFiles(path: folder.path) }?.contains("no ResAdapter") == true)
-    let unet = try folder.write(["conv_in.weight": testTensor([1])], "unet.safetensors")
+    let unet = try folder.write(["conv_in.weight": testTensor([1])], to: "unet.safetensors")
     #expect(refusal { _ = try ResAdapterFiles(path: unet) }?.contains("'conv_in.weight'") == true)
-    let mixed = try folder.write(kohya.merging(["x": testTensor([1])]) { $1 }, "mixed.safetensors")
+    let mixed = try folder.write(
+      kohya.merging(["x": testTensor([1])]) { $1 }, to: "mixed.safetensors")
     #expect(refusal { _ = try ResAdapterFiles(path: mixed) }?.contains("'x'") == true)
     let unknown = try folder.write(
-      ["down_blocks.7.resnets.0.norm1.weight": testTensor([4])], "u.safetensors")
+      ["down_blocks.7.resnets.0.norm1.weight": testTensor([4])], to: "u.safetensors")
     let adapter = try ResAdapterFiles(path: unknown)
     #expect(refusal { _ = try adapter.validate(against: base) }?.contains("down_blocks.7") == true)
   }
@@ -242,15 +245,15 @@ struct ResAdapterFileTests {
     }
     let query = pair("lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q")
     let text = pair("lora_te_text_model_encoder_layers_0_mlp_fc1")
-    let plain = try folder.write(query, "plain.safetensors")
+    let plain = try folder.write(query, to: "plain.safetensors")
     #expect(refusal { _ = try ResAdapterFiles(path: plain) }?.contains("use LoRALoad") == true)
-    try folder.write(query, "plain/pytorch_lora_weights.safetensors")
-    try folder.write(norms, "plain/diffusion_pytorch_model.safetensors")
+    try folder.write(query, to: "plain/pytorch_lora_weights.safetensors")
+    try folder.write(norms, to: "plain/diffusion_pytorch_model.safetensors")
     let path = folder.file("plain")
     #expect(refusal { _ = try ResAdapterFiles(path: path) }?.contains("not a ResAdapter") == true)
-    #expect(try ResAdapterFiles(path: folder.write(kohya, "own.safetensors")).notes.isEmpty)
+    #expect(try ResAdapterFiles(path: folder.write(kohya, to: "own.safetensors")).notes.isEmpty)
     let wide = try folder.write(
-      kohya.merging(query) { $1 }.merging(text) { $1 }, "wide.safetensors")
+      kohya.merging(query) { $1 }.merging(text) { $1 }, to: "wide.safetensors")
     let notes = try ResAdapterFiles(path: wide).notes
     #expect(notes.count == 2)
     #expect(notes.first?.contains("attn1_to_q") == true)

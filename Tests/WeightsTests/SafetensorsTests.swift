@@ -1,5 +1,6 @@
 import Foundation
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import ResgraphWeights
@@ -46,7 +47,7 @@ struct SafetensorsTests {
   @Test("a failed write leaves the old file and no temporary one")
   func failedWrite() throws {
     let folder = try TemporaryFolder()
-    let path = try folder.write("old", "x.safetensors")
+    let path = try folder.write("old", to: "x.safetensors")
     struct Stop: Error {}
     #expect(throws: Stop.self) {
       try AtomicFile.write(path: path) { write in
@@ -69,7 +70,7 @@ struct SafetensorsTests {
     let data =
       [7] + littleEndian((1.5 as Float).bitPattern) + littleEndian((-2 as Float).bitPattern)
     let folder = try TemporaryFolder()
-    let path = try folder.write(safetensors(header, data: data), "x")
+    let path = try folder.write(safetensors(header, data: data), to: "x")
     #expect(try SafetensorsFile(path: path).tensor("f").floats() == [1.5, -2])
   }
 
@@ -102,14 +103,14 @@ struct SafetensorsTests {
       try SafetensorsFile(path: "/dev/zero")
     }
     let pointer = try folder.write(
-      "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n", "lfs")
+      "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n", to: "lfs")
     #expect(throws: WeightError.lfsPointer(path: pointer)) { try SafetensorsFile(path: pointer) }
   }
 
   @Test("a file truncated after opening is noticed")
   func truncatedLater() throws {
     let folder = try TemporaryFolder()
-    let path = try folder.write(["w": testTensor([64, 64])], "x")
+    let path = try folder.write(["w": testTensor([64, 64])], to: "x")
     let file = try SafetensorsFile(path: path)
     #expect(truncate(path, 100) == 0)
     #expect(throws: WeightError.fileChanged(path: path)) { try file.tensor("w") }
@@ -118,17 +119,17 @@ struct SafetensorsTests {
   @Test("digests follow the content, not the name")
   func digests() throws {
     let folder = try TemporaryFolder()
-    let a = try folder.write(["w": testTensor([4])], "a")
-    let b = try folder.write(["w": testTensor([4])], "b")
-    let c = try folder.write(["w": testTensor([4], seed: 2)], "c")
+    let a = try folder.write(["w": testTensor([4])], to: "a")
+    let b = try folder.write(["w": testTensor([4])], to: "b")
+    let c = try folder.write(["w": testTensor([4], seed: 2)], to: "c")
     #expect(try SafetensorsFile(path: a).digest == SafetensorsFile(path: b).digest)
     #expect(try SafetensorsFile(path: a).digest != SafetensorsFile(path: c).digest)
-    try folder.write("abc", "abc")
+    try folder.write("abc", to: "abc")
     // The published test vector of SHA-256.
     #expect(
       try Digest.file(folder.file("abc"))
         == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
-    try folder.write("other", "abc")
+    try folder.write("other", to: "abc")
     #expect(try !Digest.file(folder.file("abc")).hasPrefix("ba7816bf"))
   }
 }

@@ -1,37 +1,15 @@
 import Foundation
 import TensorRuntime
+import TestSupport
+import Testing
 
 @testable import ResgraphWeights
 
-/// A folder of one test, removed when the test ends.
-final class TemporaryFolder: Sendable {
-  let path: String
-
-  init() throws {
-    path = NSTemporaryDirectory() + "weights-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-
-  func file(_ name: String) -> String { path + "/" + name }
-
-  /// Writes a file, making the folders above it.
-  @discardableResult
-  func write(_ bytes: [UInt8], _ name: String) throws -> String {
-    let folder = (file(name) as NSString).deletingLastPathComponent
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    try Data(bytes).write(to: URL(fileURLWithPath: file(name)))
-    return file(name)
-  }
-
-  @discardableResult
-  func write(_ text: String, _ name: String) throws -> String { try write(Array(text.utf8), name) }
-
+extension TemporaryFolder {
   /// Writes tensors as safetensors.
   @discardableResult
-  func write(_ tensors: [String: RawTensor], _ name: String) throws -> String {
-    try write(SafetensorsWriter.encode(tensors), name)
+  func write(_ tensors: [String: RawTensor], to name: String) throws -> String {
+    try write(SafetensorsWriter.encode(tensors), to: name)
   }
 }
 
@@ -59,14 +37,19 @@ func testTensor(_ shape: [Int], seed: UInt64 = 1) -> RawTensor {
 /// The folder of the committed fixtures of this target.
 let fixtures = (#filePath as NSString).deletingLastPathComponent + "/Fixtures"
 
-/// The reason when the bytes are refused with an error a user can read, nil when they are accepted.
-func refusal(_ open: () throws -> Void) -> String? {
+/// The reason when something is refused with an error a user can read, nil when it is accepted.
+///
+/// An error of another type fails the test.
+func refusal(
+  sourceLocation: SourceLocation = #_sourceLocation, _ open: () throws -> Void
+) -> String? {
   do {
     try open()
     return nil
   } catch let error as WeightError {
     return error.description
   } catch {
+    Issue.record(error, "refused with another error", sourceLocation: sourceLocation)
     return nil
   }
 }

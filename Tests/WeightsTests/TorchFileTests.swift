@@ -1,5 +1,6 @@
 import Foundation
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import ResgraphWeights
@@ -67,7 +68,7 @@ struct TorchFileTests {
     ]
     let folder = try TemporaryFolder()
     for (index, (bytes, expected)) in cases.enumerated() {
-      let path = try folder.write(bytes, "\(index).bin")
+      let path = try folder.write(bytes, to: "\(index).bin")
       let message = refusal { _ = try openWeightFile(path) }
       #expect(message?.contains(expected) == true, "\(message ?? "accepted")")
     }

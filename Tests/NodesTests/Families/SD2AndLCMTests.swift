@@ -55,7 +55,7 @@ import Testing
 
   /// The file's last layer is not used; its prediction type is read off its step count.
   @Test func aSingleFileEqualsTheFolder() throws {
-    let scratch = try ScratchFolder()
+    let scratch = try TemporaryFolder()
     let path = scratch.path + "/sd2.safetensors"
     try SingleFile(model.folder).write(to: path)
     let single = try TinyFamily("sd2", checkpoint: path)
@@ -77,12 +77,12 @@ import Testing
 
 /// A UNet that is told the guidance, as latent-consistency models are.
 @Suite struct LatentConsistencyTests {
-  private let scratch: ScratchFolder
+  private let scratch: TemporaryFolder
   private let model: TinyFamily
   private let tolerance = TinyFamily.tolerance
 
   init() throws {
-    scratch = try ScratchFolder()
+    scratch = try TemporaryFolder()
     model = try TinyFamily.latentConsistency(in: scratch)
   }
 

@@ -84,7 +84,7 @@ import Testing
     expectClose(empty, try model.expected("empty"), within: tolerance)
     expectDiffers(zeros, empty, beyond: tolerance)
 
-    let scratch = try ScratchFolder()
+    let scratch = try TemporaryFolder()
     let path = try scratch.checkpoint(model.folder + "/model") {
       $0.replacing(
         "\"force_zeros_for_empty_prompt\": true", with: "\"force_zeros_for_empty_prompt\": false")
@@ -106,7 +106,7 @@ import Testing
 
   /// Without its own padding token the second encoder reads other words.
   @Test func eachEncoderPadsItsOwnWay() throws {
-    let scratch = try ScratchFolder()
+    let scratch = try TemporaryFolder()
     let path = try scratch.checkpoint(model.folder + "/model") { $0 }
     try scratch.relink("model/tokenizer_2", to: model.folder + "/model/tokenizer")
     let other = try TinyFamily("sdxl", checkpoint: path)
@@ -147,7 +147,7 @@ import Testing
   // MARK: One file
 
   @Test func aSingleFileEqualsTheFolder() throws {
-    let scratch = try ScratchFolder()
+    let scratch = try TemporaryFolder()
     let path = scratch.path + "/sdxl.safetensors"
     try SingleFile(model.folder).write(to: path)
     let single = try TinyFamily("sdxl", checkpoint: path)
@@ -164,7 +164,7 @@ import Testing
 
   /// The joint projection's order, the projection's orientation and the encoders' order all count.
   @Test func theSecondEncodersFormsCount() throws {
-    let scratch = try ScratchFolder()
+    let scratch = try TemporaryFolder()
     let prefix = "conditioner.embedders.1.model."
     func differs(
       _ label: String, _ change: (inout [String: RawTensor]) throws -> Void

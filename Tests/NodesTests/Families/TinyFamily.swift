@@ -34,7 +34,7 @@ struct TinyFamily {
 
   /// The tiny SD 1.5 checkpoint with a UNet that is told the guidance, as latent-consistency models are; put together
   /// in a folder that must be kept as long as the model is used.
-  static func latentConsistency(in scratch: ScratchFolder) throws -> TinyFamily {
+  static func latentConsistency(in scratch: TemporaryFolder) throws -> TinyFamily {
     let path = try scratch.checkpoint(TinyModel.path("model").resolved) { $0 }
     for name in ["unet", "scheduler", "model_index.json"] {
       try scratch.relink("model/\(name)", to: folder("lcm") + "/\(name)")
@@ -121,16 +121,7 @@ struct TinyFamily {
   }
 }
 
-/// A folder of one test, removed when the test ends.
-final class ScratchFolder: Sendable {
-  let path = NSTemporaryDirectory() + "resgraph-families-\(UUID().uuidString)"
-
-  init() throws {
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-
+extension TemporaryFolder {
   /// A copy of a checkpoint folder with another `model_index.json`; everything else is linked.
   func checkpoint(_ original: String, index: (String) -> String) throws -> String {
     let copy = path + "/model"

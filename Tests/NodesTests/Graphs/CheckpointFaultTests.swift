@@ -1,16 +1,17 @@
 import Foundation
 import GraphRuntime
+import TestSupport
 import Testing
 
 @testable import Resgraph
 
 /// Faults of a checkpoint's small files are found while a graph is validated, with the file's name.
 @Suite struct CheckpointFaultTests {
-  private let scratch: ScratchFolder
+  private let scratch: TemporaryFolder
   private let checkpoint: String
 
   init() throws {
-    scratch = try ScratchFolder()
+    scratch = try TemporaryFolder()
     checkpoint = try scratch.checkpoint(TinyModel.path("model").resolved) { $0 }
   }
 
@@ -101,7 +102,7 @@ import Testing
 
   /// Without a tokenizer CLIP's own is taken, for which this text encoder is too small.
   @Test func noTokenizerForASmallVocabulary() throws {
-    let copy = try ScratchFolder()
+    let copy = try TemporaryFolder()
     let path = try copy.checkpoint(TinyModel.path("model").resolved) {
       $0.replacing(/"tokenizer": \[[^\]]*\]/, with: "\"tokenizer\": [null, null]")
     }

@@ -6,6 +6,9 @@ import GraphRuntime
 /// Graphs as users write them, validated and run by the engine; paths start at the goldens' folder.
 enum GraphRun {
   static let goldens = TinyModel.folder.deletingLastPathComponent()
+  /// The picture files of another target's tests.
+  static let pictures = goldens.deletingLastPathComponent().deletingLastPathComponent()
+    .appending(path: "PicturesTests/Goldens/images")
 
   private static func request(_ text: String, target: String) -> GraphRequest {
     GraphRequest(

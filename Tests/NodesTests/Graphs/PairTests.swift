@@ -1,6 +1,7 @@
 import Foundation
 import ResgraphWeights
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import Resgraph

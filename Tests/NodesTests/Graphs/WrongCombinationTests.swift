@@ -2,18 +2,16 @@ import Foundation
 import GraphRuntime
 import ResgraphWeights
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import Resgraph
 
 /// What does not go together is found before anything runs, with the port and the file.
 @Suite struct WrongCombinationTests {
-  private let folder: URL
+  private let folder: TemporaryFolder
 
-  init() throws {
-    folder = FileManager.default.temporaryDirectory.appending(path: "resgraph-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  }
+  init() throws { folder = try TemporaryFolder() }
 
   /// The one error of a graph whose denoiser is made by some nodes.
   private func complaint(_ nodes: [String], denoise: String = "") throws -> Diagnostic {
@@ -30,7 +28,7 @@ import Testing
   }
 
   private func copy(_ name: String) throws -> URL {
-    let target = folder.appending(path: URL(filePath: name).lastPathComponent)
+    let target = folder.url.appending(path: URL(filePath: name).lastPathComponent)
     try FileManager.default.copyItem(at: TinyModel.folder.appending(path: name), to: target)
     return target
   }
@@ -40,7 +38,6 @@ import Testing
   }
 
   @Test func aControlNetForSDXLOnSD15() throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
     let net = try copy("controlnet")
     let config = net.appending(path: "config.json")
     var json = try #require(
@@ -73,8 +70,7 @@ import Testing
   }
 
   @Test func aLoRAThatMatchesNoKey() throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
-    let file = folder.appending(path: "foreign.safetensors")
+    let file = folder.url.appending(path: "foreign.safetensors")
     let tensors = [
       "unet.sideways.lora_A.weight": RawTensor([1, 2], shape: [1, 2]),
       "unet.sideways.lora_B.weight": RawTensor([1, 2], shape: [2, 1]),
@@ -123,15 +119,10 @@ import Testing
 
 /// Checkpoints that cannot work are found before anything runs.
 @Suite struct BrokenCheckpointTests {
-  private let folder: URL
-
-  init() throws {
-    folder = FileManager.default.temporaryDirectory.appending(path: "resgraph-\(UUID().uuidString)")
-    try FileManager.default.copyItem(at: TinyModel.folder.appending(path: "model"), to: folder)
-  }
-
   private func failure(_ change: (URL) throws -> Void) throws -> String {
-    defer { try? FileManager.default.removeItem(at: folder) }
+    let scratch = try TemporaryFolder()
+    let folder = scratch.url.appending(path: "model")
+    try FileManager.default.copyItem(at: TinyModel.folder.appending(path: "model"), to: folder)
     try change(folder)
     var node = CheckpointLoad()
     node.path = InputPath(folder.path())

@@ -1,20 +1,16 @@
 import Foundation
 import GraphRuntime
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import Resgraph
 
 /// Configurations of the ResAdapter authors' runner as graphs.
-@Suite final class ImportTests {
-  private let folder: URL
+@Suite struct ImportTests {
+  private let folder: TemporaryFolder
 
-  init() throws {
-    folder = FileManager.default.temporaryDirectory.appending(path: "import-\(UUID())")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(at: folder) }
+  init() throws { folder = try TemporaryFolder() }
 
   private static let tiny = TinyModel.folder.path()
 
@@ -34,17 +30,15 @@ import Testing
   }
 
   private func imported(_ text: String) throws -> ImportedGraph {
-    let file = folder.appending(path: "config.yaml")
-    try Data(text.utf8).write(to: file)
-    return try ImportedGraph(path: file.path(), folders: ["/", Self.tiny])
+    let file = try folder.write(text, to: "config.yaml")
+    return try ImportedGraph(path: file, folders: ["/", Self.tiny])
   }
 
   /// Validates a graph as the program would, headers included.
   private func validate(_ graph: ImportedGraph) throws -> ValidatedGraph {
-    let file = folder.appending(path: "graph.yaml")
-    try Data(graph.text.utf8).write(to: file)
+    let file = try folder.write(graph.text, to: "graph.yaml")
     return try Engine().validator.validate(
-      GraphRequest(path: file.path(), modelPaths: [Self.tiny]))
+      GraphRequest(path: file, modelPaths: [Self.tiny]))
   }
 
   private static let controlNet = "controlnet_model: \"\(tiny)/controlnet\"\n"
@@ -192,7 +186,7 @@ import Testing
     #expect(throws: Diagnostics.self) { try imported("task: [") }
     #expect(throws: Diagnostics.self) { try imported("- t2i") }
     #expect(throws: FileError.self) {
-      try ImportedGraph(path: folder.appending(path: "none").path(), folders: [])
+      try ImportedGraph(path: folder.file("none"), folders: [])
     }
   }
 }

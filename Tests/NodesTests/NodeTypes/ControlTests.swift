@@ -1,5 +1,6 @@
 import GraphRuntime
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import Resgraph

@@ -3,6 +3,7 @@ import Foundation
 import GraphRuntime
 import ResgraphWeights
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import Resgraph
@@ -112,7 +113,7 @@ import Testing
   }
 
   @Test func anAutoencoderForAnotherDenoiserIsFoundBeforeTheRun() throws {
-    let scratch = try ScratchFolder()
+    let scratch = try TemporaryFolder()
     let config = try String(contentsOfFile: Self.tinyVAE + "/config.json", encoding: .utf8)
     let other = config.replacing("\"latent_channels\": 4", with: "\"latent_channels\": 16")
     #expect(other != config)
@@ -133,7 +134,7 @@ import Testing
   }
 
   @Test func aCheckpointWithoutAnAutoencoderIsFoundBeforeTheRun() throws {
-    let scratch = try ScratchFolder()
+    let scratch = try TemporaryFolder()
     let path = try scratch.checkpoint(TinyModel.path("model").resolved) {
       $0.replacing(/"vae": \[[^\]]*\]/, with: "\"vae\": [null, null]")
     }
@@ -150,7 +151,7 @@ import Testing
   // MARK: Latent-consistency models
 
   @Test func aDenoiserThatIsToldTheGuidance() throws {
-    let scratch = try ScratchFolder()
+    let scratch = try TemporaryFolder()
     let family = try TinyFamily.latentConsistency(in: scratch)
     let elastic = try model.elastic(width: 128, height: 96)
     elastic.unet = family.unet

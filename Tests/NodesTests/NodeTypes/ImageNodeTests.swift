@@ -10,7 +10,7 @@ import Testing
   private let context = NodeContext(nodeID: "node")
 
   private func golden(_ name: String) -> InputPath {
-    InputPath(ImageGoldens.folder.appending(path: name).path())
+    InputPath(GraphRun.pictures.appending(path: name).path())
   }
 
   @Test func loadingPredictsTheSizeAndReadsTheNumbers() throws {

@@ -3,6 +3,7 @@ import Foundation
 import GraphRuntime
 import ResgraphWeights
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import Resgraph

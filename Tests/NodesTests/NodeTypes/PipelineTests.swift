@@ -2,6 +2,7 @@ import DiffusionModels
 import GraphRuntime
 import ResgraphWeights
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import Resgraph

@@ -2,6 +2,7 @@ import Foundation
 import GraphRuntime
 import ResgraphWeights
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import Resgraph
@@ -101,12 +102,4 @@ extension TinyModel {
     }
     return context.errors
   }
-}
-
-/// The largest difference in units of the reference's largest magnitude.
-func relativeError(_ found: Tensor, _ expected: Tensor) -> Float {
-  guard found.shape == expected.shape else { return .infinity }
-  let pairs = zip(found.floats(), expected.floats())
-  let error = pairs.reduce(Float(0)) { max($0, abs($1.0 - $1.1)) }
-  return error / expected.maxAbs()
 }

@@ -2,6 +2,7 @@ import Foundation
 import GraphRuntime
 import ResgraphWeights
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import Resgraph
@@ -74,9 +75,8 @@ import Testing
 
   @Test func aCheckpointMayHaveOne() throws {
     let files = FileManager.default
-    let folder = files.temporaryDirectory.appending(path: "resgraph-tiny-vae-\(UUID())")
-    defer { try? files.removeItem(at: folder) }
-    try files.createDirectory(at: folder, withIntermediateDirectories: true)
+    let scratch = try TemporaryFolder()
+    let folder = scratch.url
     let source = TinyModel.folder.appending(path: "model")
     for part in ["unet", "text_encoder", "tokenizer", "scheduler"] {
       try files.createSymbolicLink(

@@ -1,8 +1,6 @@
 import Foundation
 import Testing
 
-@testable import Resgraph
-
 /// The committed picture cases, made by tools/goldens/image_cases.py.
 struct ImageGoldens: Decodable {
   struct FileCase: Decodable, Sendable, CustomTestStringConvertible {
@@ -34,7 +32,7 @@ struct ImageGoldens: Decodable {
   let edges: [EdgeCase]
 
   static let folder = URL(filePath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent().appending(path: "Goldens/images")
+    .appending(path: "Goldens/images")
 
   static let all: ImageGoldens = {
     do {

@@ -1,7 +1,6 @@
 import TensorRuntime
 import Testing
 
-@testable import Resgraph
 @testable import ResgraphPictures
 
 @Suite struct ResamplingTests {

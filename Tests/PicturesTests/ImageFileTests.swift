@@ -1,7 +1,7 @@
 import Foundation
+import TestSupport
 import Testing
 
-@testable import Resgraph
 @testable import ResgraphPictures
 
 @Suite struct ImageFileTests {
@@ -89,19 +89,12 @@ import Testing
 }
 
 @Suite struct PNGEncodingTests {
-  private func temporary(_ bytes: [UInt8]) throws -> String {
-    let url = FileManager.default.temporaryDirectory
-      .appending(path: "resgraph-png-\(UUID().uuidString).png")
-    try Data(bytes).write(to: url)
-    return url.path()
-  }
-
   @Test func pixelsAndTextComeBack() throws {
     let source = try ImageFile.read(path: ImageGoldens.folder.appending(path: "rgb.png").path())
     let text = String(repeating: "prompt: \"ein Leuchtturm, \u{706F}\u{53F0}\"\n", count: 200)
     let file = try PNGEncoding.encode(source, text: text)
-    let path = try temporary(file)
-    defer { try? FileManager.default.removeItem(atPath: path) }
+    let folder = try TemporaryFolder()
+    let path = try folder.write(file, to: "picture.png")
     #expect(try ImageFile.read(path: path) == source)
     #expect(try ImageFile.text(path: path, keyword: PNGEncoding.graphKeyword) == text)
     #expect(try ImageFile.text(path: path, keyword: "other") == nil)
