@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The benchmark program as users run it, in a process of its own.
@@ -22,7 +23,7 @@ import Testing
   }
 
   /// From its second step on a UNet lives on the memory of its first, with any number of threads.
-  @Test(arguments: [1, 2, 3]) func stepsAfterTheFirstAllocateNothing(threads: Int) throws {
+  @Test(.slow, arguments: [1, 2, 3]) func stepsAfterTheFirstAllocateNothing(threads: Int) throws {
     let found = try report(
       "unet", "--checkpoint", "\(Command.tiny)/model", "--width", "320", "--height", "256",
       "--repeat", "6", "--threads", "\(threads)")

@@ -114,9 +114,11 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    "square", "tall", "wide", "small", "patches", "control", "linear", "constant",
-  ])
+  @Test(
+    .slow,
+    arguments: [
+      "square", "tall", "wide", "small", "patches", "control", "linear", "constant",
+    ])
   func stableDiffusion(_ name: String) throws {
     let fixture = try Fixture("sd")
     expectClose(
@@ -124,7 +126,7 @@ import Testing
       name)
   }
 
-  @Test(arguments: ["wide", "tall", "square"])
+  @Test(.slow, arguments: ["wide", "tall", "square"])
   func stableDiffusionXL(_ name: String) throws {
     let fixture = try Fixture("sdxl")
     expectClose(
@@ -133,7 +135,7 @@ import Testing
   }
 
   /// Every number counts: with any of them changed, the result is another one.
-  @Test func optionsAreNoticed() throws {
+  @Test(.slow) func optionsAreNoticed() throws {
     let fixture = try Fixture("sd")
     let expected = try fixture.expected("wide")
     let changes: [(String, (inout ElasticOptions) -> Void)] = [
@@ -154,7 +156,7 @@ import Testing
   }
 
   /// Stopped after any step and continued elsewhere, a run gives the bits of the uninterrupted one.
-  @Test func resumedRunsAreIdentical() throws {
+  @Test(.slow) func resumedRunsAreIdentical() throws {
     struct Stop: Error {}
     let fixture = try Fixture("sd")
     let whole = try fixture.latents("tall").floats()
@@ -177,7 +179,7 @@ import Testing
   }
 
   /// Sizes for which the official reduction does not exist run too, and from a picture.
-  @Test(arguments: [(832, 704), (704, 256), (960, 1104)])
+  @Test(.slow, arguments: [(832, 704), (704, 256), (960, 1104)])
   func ownReductionRuns(_ width: Int, _ height: Int) throws {
     let fixture = try Fixture("sd")
     let shape = [1, 4, height / 8, width / 8]
@@ -193,7 +195,7 @@ import Testing
     #expect(continued.shape == shape && !continued.hasNonFinite)
   }
 
-  @Test(arguments: [(512, 1_088), (1_984, 512), (1_600, 576)])
+  @Test(.slow, arguments: [(512, 1_088), (1_984, 512), (1_600, 576)])
   func ownReductionRunsForSDXL(_ width: Int, _ height: Int) throws {
     let fixture = try Fixture("sdxl")
     let shape = [1, 4, height / 8, width / 8]

@@ -2,6 +2,7 @@ import Foundation
 import ResgraphWeights
 import Synchronization
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import DiffusionModels
@@ -81,7 +82,7 @@ import Testing
     return try denoiser.run(inputs, autoencoder: try autoencoder())
   }
 
-  @Test(arguments: ElasticGeometryTests.sides)
+  @Test(.slow, arguments: ElasticGeometryTests.sides)
   func everySizeOfSDXLRuns(height: Int) throws {
     for width in ElasticGeometryTests.sides {
       let predictor = StrictPredictor()

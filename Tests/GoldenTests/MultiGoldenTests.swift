@@ -55,9 +55,11 @@ import Testing
     )
   }
 
-  @Test(arguments: [
-    "paper", "ddim", "pndm", "euler", "heun", "dpmpp_2m", "unipc", "small",
-  ])
+  @Test(
+    .slow,
+    arguments: [
+      "paper", "ddim", "pndm", "euler", "heun", "dpmpp_2m", "unipc", "small",
+    ])
   func equalsThePanoramaPipeline(_ name: String) throws {
     expectClose(try latents(name), try golden("\(name).latents"), within: Self.tolerance, name)
   }

@@ -296,7 +296,7 @@ struct MalformedGraphTests {
     ]
   }
 
-  @Test func hostileSizes() throws {
+  @Test(.slow) func hostileSizes() throws {
     let before = peakMemory()
     let many = 200_000
     for (what, text) in Self.deepOrLong(many) + Self.numerous(many) {

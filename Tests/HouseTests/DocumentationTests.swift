@@ -30,7 +30,7 @@ import Testing
         if depth != nil, let match = line.firstMatch(of: Self.requirement) {
           names.insert(String(match.output.1))
         }
-        level += line.count { $0 == "{" } - line.count { $0 == "}" }
+        level += SourceText.braces(line)
         if let start = depth, level <= start { depth = nil }
       }
     }

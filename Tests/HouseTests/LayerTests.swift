@@ -80,7 +80,8 @@ struct FolderFile {
     var level = 0
     for line in source.code {
       let kinds = /\b(?:class|struct|enum|protocol|actor|typealias)\s+([A-Z]\w*)/
-      if level == 0, !line.contains(/\b(?:private|fileprivate)\b/),
+      if level == 0, line.utf8.contains(where: { $0 != 32 }),
+        !line.contains(/\b(?:private|fileprivate)\b/),
         let match = line.firstMatch(of: kinds)
       {
         declared.insert(String(match.output.1))
@@ -90,7 +91,7 @@ struct FolderFile {
           used.insert(String(Substring(word)))
         }
       }
-      level += line.count { $0 == "{" } - line.count { $0 == "}" }
+      level += SourceText.braces(line)
     }
     (self.declared, self.used) = (declared, used)
   }

@@ -11,6 +11,11 @@ struct SourceText {
     code = String(decoding: scanner.blanked(), as: UTF8.self)
       .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
   }
+
+  /// How many more braces a line of code opens than it closes.
+  static func braces(_ line: String) -> Int {
+    line.utf8.reduce(0) { $1 == UInt8(ascii: "{") ? $0 + 1 : $1 == UInt8(ascii: "}") ? $0 - 1 : $0 }
+  }
 }
 
 /// Walks through Swift code and blanks comments and texts out; newlines stay.

@@ -2,6 +2,7 @@ import DiffusionModels
 import Foundation
 import GraphRuntime
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import Resgraph
@@ -36,7 +37,7 @@ struct DemoCase: Decodable, Sendable, CustomTestStringConvertible {
 
 /// Whole pictures of the shipped model and its adapters, against diffusers in float32.
 @Suite struct DemoModelTests {
-  @Test(arguments: DemoCase.all)
+  @Test(.slow, arguments: DemoCase.all)
   func thePictureEqualsDiffusers(_ demo: DemoCase) throws {
     let model = try DemoModel()
     let expected = try model.bytes(DemoCase.folder.appending(path: "\(demo.name).png"))

@@ -49,7 +49,7 @@ import Testing
   }
 
   /// Three steps instead of many: not the picture that is meant, but every node has worked.
-  @Test(arguments: names)
+  @Test(.slow, arguments: names)
   func everyGraphDraws(_ name: String) throws {
     let path = Self.folder.appending(path: name).path()
     let text = try String(contentsOfFile: path, encoding: .utf8)

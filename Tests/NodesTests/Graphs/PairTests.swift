@@ -140,7 +140,7 @@ struct PairFamily: Sendable, CustomTestStringConvertible {
     return relativeError(latent.tensor, expected)
   }
 
-  @Test(arguments: [PairFamily.sd15, .sdxl], pairs)
+  @Test(.slow, arguments: [PairFamily.sd15, .sdxl], pairs)
   func pairsEqualDiffusersAndNeitherPartIsIdle(
     _ family: PairFamily, _ pair: (Part, Part)
   ) throws {
