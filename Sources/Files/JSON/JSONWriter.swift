@@ -95,7 +95,8 @@ private func appendQuoted(_ text: String, to bytes: inout [UInt8], escapesDelete
     case 0x0A: bytes.append(contentsOf: "\\n".utf8)
     case 0x0D: bytes.append(contentsOf: "\\r".utf8)
     case 0x09: bytes.append(contentsOf: "\\t".utf8)
-    case 0..<0x20: bytes.append(contentsOf: "\\u00\(hexadecimal([byte]))".utf8)
+    case 0..<0x20:
+      bytes.append(contentsOf: "\\u00\(byte < 16 ? "0" : "")\(String(byte, radix: 16))".utf8)
     case 0x7F where escapesDelete: bytes.append(contentsOf: "\\u007f".utf8)
     default: bytes.append(byte)
     }
