@@ -45,6 +45,11 @@ import Testing
       try command.run("run", "a/picture.png", "-o", "d", "--set", "seed=1", "--metadata", "none")
         .status == 0)
     #expect(try command.bytes("d/picture.png") != expected)
+    // A picture that was made from a picture is a graph as well.
+    #expect(try command.run("run", "a/picture.png", "-o", "e").status == 0)
+    let third = try command.run("run", "e/picture.png", "-o", "f")
+    #expect(third.status == 0, "\(third.messages)")
+    #expect(try command.bytes("f/picture.png") == command.bytes("e/picture.png"))
     let bare = try command.run("run", "c/picture.png")
     #expect(bare.status == 65)
     #expect(bare.messages.contains("carries no graph"))

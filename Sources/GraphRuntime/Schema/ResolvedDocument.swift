@@ -1,11 +1,15 @@
 extension ValidatedGraph {
-  /// The graph as one line of JSON, with the value of each parameter in this run as its default.
+  /// The top-level key of what a picture says about the run that made it, beside the graph.
+  package static let recordKey = "x-resgraph"
+
+  /// The graph with every parameter's value of this run as its default, as one line of JSON.
   ///
-  /// It is a graph file that gives the same results, and pictures carry it. Seeds that were
-  /// `random` are written as the number that was drawn.
+  /// It is a graph file again, and what pictures carry: run it to get the same results. Seeds that
+  /// were `random` are written as the number drawn. What a picture says about an earlier run is left
+  /// out.
   public var resolvedDocument: String {
     guard let entries = document.root.entries else { return "{}" }
-    let tree = entries.map { entry in
+    let tree = entries.filter { $0.key != Self.recordKey }.map { entry in
       switch entry.key {
       case "params": (entry.key, resolvedParams(entry.value))
       case "nodes": (entry.key, resolvedNodes(entry.value))

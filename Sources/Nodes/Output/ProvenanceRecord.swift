@@ -40,7 +40,8 @@ struct ProvenanceRecord: Sendable {
     ]
     let document = graph.resolvedDocument
     let separator = document == "{}" ? "" : ","
-    text = document.dropLast() + "\(separator)\"x-resgraph\":\(facts.canonicalText())}"
+    text =
+      document.dropLast() + "\(separator)\"\(ValidatedGraph.recordKey)\":\(facts.canonicalText())}"
     self.folder = folder
   }
 
@@ -50,6 +51,6 @@ struct ProvenanceRecord: Sendable {
   init(text: String) {
     self.text = text
     let document = try? JSONValue.parse(text)
-    folder = document?["x-resgraph"]?.string("folder")
+    folder = document?[ValidatedGraph.recordKey]?.string("folder")
   }
 }

@@ -74,7 +74,7 @@ import Testing
     var names: [String] = []
     for await event in run { names.append(event.name) }
     #expect(names.first == "run.start" && names.last == "run.end")
-    #expect(names.count { $0 == "node.step" } == 2)
+    #expect(names.contains("node.step") && names.contains("node.done"))
     #expect(try await run.result["picture"]?.pictures.count == 1)
   }
 
@@ -86,7 +86,7 @@ import Testing
 
   /// The task is cancelled at the first step, or before: the run does not go on to its last.
   @Test(arguments: [true, false]) func cancellingATaskStopsTheRun(readsEvents: Bool) async throws {
-    let run = try Engine().start(request(steps: 1_000))
+    let run = try Engine().start(request(steps: 900))
     let reader = Task {
       if !readsEvents { withUnsafeCurrentTask { $0?.cancel() } }
       for await event in run {
