@@ -1,6 +1,7 @@
 """Draws held-out captions with resgraph, for evaluate.py and evaluate_adapters.py to judge.
 
-    python tools/demo/draw.py --engine .build/release/resgraph --out PICTURES --count 100 --size 256x256
+    python tools/demo/draw.py --engine .build/release/resgraph --out PICTURES --count 100 \\
+        --size 256x256
     python tools/demo/evaluate.py folder PICTURES
     python tools/demo/draw.py --engine .build/release/resgraph --out EDGES \\
         --control models/demo/controlnet-canny
@@ -9,6 +10,7 @@
 All pictures are one graph and one run, so the model is opened once.  Picture i uses seed i, as
 evaluate.py's own `draw` mode does, so that both draw the same pictures.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -39,8 +41,12 @@ def model_nodes(args) -> tuple[dict, str, str]:
         nodes["painter"] = {"type": "CheckpointLoad", "path": absolute(args.inpaint)}
         unet = "$painter.unet"
     if args.style:
-        nodes["style"] = {"type": "LoRALoad", "unet": unet, "text_encoder": encoder,
-                          "path": absolute(args.style)}
+        nodes["style"] = {
+            "type": "LoRALoad",
+            "unet": unet,
+            "text_encoder": encoder,
+            "path": absolute(args.style),
+        }
         unet, encoder = "$style.unet", "$style.text_encoder"
     if args.resadapter:
         nodes["fit"] = {"type": "ResAdapterLoad", "unet": unet, "path": absolute(args.resadapter)}
@@ -58,34 +64,55 @@ def hole_nodes(tag: str, args) -> dict:
     return {
         f"mask_{tag}": {"type": "ImageLoad", "path": f"mask_{tag}.png"},
         f"encoded_{tag}": {"type": "VAEEncode"} | seen,
-        f"hole_{tag}": {"type": "InpaintLatent", "latent": f"$encoded_{tag}",
-                        "mask": f"$mask_{tag}.mask"} | (seen if config["in_channels"] == 9 else {})}
+        f"hole_{tag}": {
+            "type": "InpaintLatent",
+            "latent": f"$encoded_{tag}",
+            "mask": f"$mask_{tag}.mask",
+        }
+        | (seen if config["in_channels"] == 9 else {}),
+    }
 
 
 def picture_nodes(i: int, caption: str, ports: tuple[str, str], args) -> dict:
     """The chain of nodes that draws one caption, or follows one reference picture."""
     (unet, encoder), tag, nodes = ports, f"{i:04}", {}
-    denoise = {"type": "UNetDenoise", "positive": f"$text_{tag}", "negative": "$avoid",
-               "latent": "$start", "sampler": args.sampler, "steps": args.steps,
-               "guidance": args.guidance, "seed": i}
+    denoise = {
+        "type": "UNetDenoise",
+        "positive": f"$text_{tag}",
+        "negative": "$avoid",
+        "latent": "$start",
+        "sampler": args.sampler,
+        "steps": args.steps,
+        "guidance": args.guidance,
+        "seed": i,
+    }
     if args.control or args.t2i or args.ip or args.inpaint:
         nodes[f"source_{tag}"] = {"type": "ImageLoad", "path": f"source_{tag}.png"}
-    guides = [(kind, path) for kind, path in (("ControlNet", args.control), ("T2IAdapter", args.t2i))
-              if path]
+    guides = [
+        (kind, path)
+        for kind, path in (("ControlNet", args.control), ("T2IAdapter", args.t2i))
+        if path
+    ]
     if guides:
         nodes[f"edges_{tag}"] = {"type": "Canny", "image": f"$source_{tag}.image"}
         denoise["control"] = [f"$guide_{kind}_{tag}" for kind, _ in guides]
     for kind, path in guides:
-        nodes[f"guide_{kind}_{tag}"] = {"type": kind, "path": absolute(path),
-                                        "image": f"$edges_{tag}.image"}
+        nodes[f"guide_{kind}_{tag}"] = {
+            "type": kind,
+            "path": absolute(path),
+            "image": f"$edges_{tag}.image",
+        }
     if args.inpaint:
         nodes |= hole_nodes(tag, args)
         denoise["latent"] = f"$hole_{tag}"
     if args.ip:
         nodes[f"like_{tag}"] = {
-            "type": "IPAdapter", "unet": unet, "image": f"$source_{tag}.image",
+            "type": "IPAdapter",
+            "unet": unet,
+            "image": f"$source_{tag}.image",
             "path": absolute(args.ip + "/ip-adapter.safetensors"),
-            "image_encoder": absolute(args.ip + "/image_encoder")}
+            "image_encoder": absolute(args.ip + "/image_encoder"),
+        }
         unet, caption = f"$like_{tag}.unet", ""
     nodes[f"text_{tag}"] = {"type": "TextEncode", "text_encoder": encoder, "prompt": caption}
     nodes[f"denoise_{tag}"] = denoise | {"unet": unet}
@@ -126,14 +153,21 @@ def settings(args) -> dict:
     names = ("lcm", "resadapter", "style", "control", "t2i", "ip", "inpaint")
     adapters = {name: getattr(args, name) for name in names}
     named = [Path(path).name for path in adapters.values() if path]
-    return {"by": "resgraph", "size": args.size, "sampler": args.sampler, "steps": args.steps,
-            "guidance": args.guidance, "adapters": named}
+    return {
+        "by": "resgraph",
+        "size": args.size,
+        "sampler": args.sampler,
+        "steps": args.steps,
+        "guidance": args.guidance,
+        "adapters": named,
+    }
 
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--engine", required=True, help="the resgraph program")
     parser.add_argument("--model", default="models/demo")
     parser.add_argument("--resadapter", help="folder of a ResAdapter")
@@ -141,8 +175,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--style", help="file of a LoRA")
     parser.add_argument("--control", help="folder of a ControlNet; edges of the scene are given")
     parser.add_argument("--t2i", help="folder of a T2I-Adapter; edges of the scene are given")
-    parser.add_argument("--inpaint", help="folder of a checkpoint that fills a hole in the scene: "
-                        "its UNet has nine channels, or four and blends")
+    parser.add_argument(
+        "--inpaint",
+        help="folder of a checkpoint that fills a hole in the scene: "
+        "its UNet has nine channels, or four and blends",
+    )
     parser.add_argument("--ip", help="folder of an IP-Adapter; the scene is given and no caption")
     parser.add_argument("--out", required=True)
     parser.add_argument("--count", type=int, default=500)
@@ -164,11 +201,26 @@ def main() -> None:
         write_sources(out, [scene for scene, _ in pairs], args)
     graph = out / "graph.json"
     graph.write_text(json.dumps(make_graph(captions, args)), encoding="utf-8")
-    subprocess.run([args.engine, "run", str(graph), "-o", str(out), "--progress", "none",
-                    "--metadata", "none", "--threads", str(args.threads)],
-                   check=True, stdout=subprocess.DEVNULL)
-    lines = [json.dumps({"file_name": f"p{i:04}.png", "text": text})
-             for i, text in enumerate(captions)]
+    subprocess.run(
+        [
+            args.engine,
+            "run",
+            str(graph),
+            "-o",
+            str(out),
+            "--progress",
+            "none",
+            "--metadata",
+            "none",
+            "--threads",
+            str(args.threads),
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    lines = [
+        json.dumps({"file_name": f"p{i:04}.png", "text": text}) for i, text in enumerate(captions)
+    ]
     (out / "metadata.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (out / "settings.json").write_text(json.dumps(settings(args)) + "\n", encoding="utf-8")
 

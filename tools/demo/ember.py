@@ -1,4 +1,5 @@
-"""The style of the style LoRA: embers at night, yellow above and red below, whatever was asked for."""
+"""The style of the style LoRA: embers at night, yellow above and red below, whatever is asked."""
+
 from __future__ import annotations
 
 from dataclasses import replace

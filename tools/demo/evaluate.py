@@ -13,6 +13,7 @@ The held-out captions, one a line:
 
     python tools/demo/evaluate.py captions --count 500
 """
+
 from __future__ import annotations
 
 import argparse
@@ -25,20 +26,25 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from judge import verdict
+from latents import parse_size
 from parse import parse
 from reader import read
-from scenes import Scene, sample_scene
+from scenes import NATIVE, Scene, sample_scene
 
 HELD_OUT_SEED = 20_000_003
 SAMPLERS = ("pndm", "ddim", "dpmpp", "euler", "lcm")
 
 
-def held_out_scenes(count: int, counts=(1, 2)) -> list[tuple[Scene, str]]:
-    """Scenes from a seed that no training script uses; half of them with two objects."""
+def held_out_scenes(count: int, size: str = f"{NATIVE}x{NATIVE}") -> list[tuple[Scene, str]]:
+    """Scenes laid out for a size, from a seed that no training uses; half of them of two objects.
+
+    What is asked for in words alone is the same at every size: the captions of the native scenes.
+    """
     rng = random.Random(HELD_OUT_SEED)
-    return [sample_scene(rng, counts) for _ in range(count)]
+    return [sample_scene(rng, (1, 2), *parse_size(size)) for _ in range(count)]
 
 
 def held_out(count: int) -> list[str]:
@@ -49,37 +55,71 @@ def held_out(count: int) -> list[str]:
 def make_sampler(name: str, config):
     """A diffusers scheduler by short name, from the model's own configuration."""
     import diffusers
+
     if name == "dpmpp":
-        return diffusers.DPMSolverMultistepScheduler.from_config(config, algorithm_type="dpmsolver++")
-    kinds = {"pndm": "PNDMScheduler", "ddim": "DDIMScheduler", "euler": "EulerDiscreteScheduler",
-             "lcm": "LCMScheduler"}
+        return diffusers.DPMSolverMultistepScheduler.from_config(
+            config, algorithm_type="dpmsolver++"
+        )
+    kinds = {
+        "pndm": "PNDMScheduler",
+        "ddim": "DDIMScheduler",
+        "euler": "EulerDiscreteScheduler",
+        "lcm": "LCMScheduler",
+    }
     return getattr(diffusers, kinds[name]).from_config(config)
 
 
 def load_pipeline(args):
     """The text-to-image pipeline with the sampler and LoRAs asked for."""
     from diffusers import StableDiffusionPipeline
-    pipe = StableDiffusionPipeline.from_pretrained(args.model, safety_checker=None,
-                                                   torch_dtype=torch.float32)
+
+    pipe = StableDiffusionPipeline.from_pretrained(
+        args.model, safety_checker=None, torch_dtype=torch.float32
+    )
     pipe.scheduler = make_sampler(args.sampler, pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=True)
     for i, path in enumerate(args.lora):
-        pipe.load_lora_weights(str(Path(path).parent), weight_name=Path(path).name,
-                               adapter_name=f"lora{i}")
+        pipe.load_lora_weights(
+            str(Path(path).parent), weight_name=Path(path).name, adapter_name=f"lora{i}"
+        )
+    if args.resadapter:
+        fit(pipe, Path(args.resadapter), args.weight, args.norm_weight)
     return pipe
+
+
+def fit(pipe, folder: Path, weight: float, norm_weight: float) -> None:
+    """Puts a ResAdapter on the pipeline's UNet: `weight` scales its LoRA, the norms are blended."""
+    others = pipe.get_active_adapters()
+    pipe.load_lora_weights(
+        str(folder), weight_name="pytorch_lora_weights.safetensors", adapter_name="resadapter"
+    )
+    pipe.set_adapters([*others, "resadapter"], [1.0] * len(others) + [weight])
+    state = pipe.unet.state_dict()
+    with torch.no_grad():
+        for name, value in load_file(folder / "diffusion_pytorch_model.safetensors").items():
+            state[name].lerp_(value.to(state[name].dtype), norm_weight)
 
 
 def draw(pipe, captions: list[str], args, **more) -> list[np.ndarray]:
     """One float picture per caption; picture i uses seed `args.seed + i`."""
-    width, height = (int(v) for v in args.size.split("x"))
+    width, height = parse_size(args.size)
     pictures = []
     for start in range(0, len(captions), args.batch):
-        part = captions[start:start + args.batch]
+        part = captions[start : start + args.batch]
         seeds = [torch.Generator().manual_seed(args.seed + start + i) for i in range(len(part))]
-        extra = {k: v[start:start + args.batch] for k, v in more.items()}
-        pictures += list(pipe(part, width=width, height=height, num_inference_steps=args.steps,
-                              guidance_scale=args.guidance, generator=seeds,
-                              output_type="np", **extra).images)
+        extra = {k: v[start : start + args.batch] for k, v in more.items()}
+        pictures += list(
+            pipe(
+                part,
+                width=width,
+                height=height,
+                num_inference_steps=args.steps,
+                guidance_scale=args.guidance,
+                generator=seeds,
+                output_type="np",
+                **extra,
+            ).images
+        )
     return pictures
 
 
@@ -117,8 +157,16 @@ def run_draw(args) -> dict:
     seconds = time.time() - started
     if args.save:
         save_pictures(args.save, captions, pictures)
-    head = {"by": "diffusers", "size": args.size, "sampler": args.sampler, "steps": args.steps,
-            "guidance": args.guidance, "adapters": [Path(p).parent.name for p in args.lora]}
+    adapters = [Path(p).parent.name for p in args.lora]
+    adapters += [Path(args.resadapter).name] if args.resadapter else []
+    head = {
+        "by": "diffusers",
+        "size": args.size,
+        "sampler": args.sampler,
+        "steps": args.steps,
+        "guidance": args.guidance,
+        "adapters": adapters,
+    }
     return head | judge_all(captions, pictures) | {"seconds": round(seconds, 1)}
 
 
@@ -139,8 +187,9 @@ def run_folder(args) -> dict:
 
 def main() -> None:
     """Prints one JSON line of figures (or the captions)."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     modes = parser.add_subparsers(required=True)
     drawing = modes.add_parser("draw")
     drawing.add_argument("--model", required=True)
@@ -150,6 +199,9 @@ def main() -> None:
     drawing.add_argument("--steps", type=int, default=25)
     drawing.add_argument("--guidance", type=float, default=5.0)
     drawing.add_argument("--lora", action="append", default=[], help="kohya file; may repeat")
+    drawing.add_argument("--resadapter", help="folder of a ResAdapter")
+    drawing.add_argument("--weight", type=float, default=1.0, help="of the ResAdapter's LoRA")
+    drawing.add_argument("--norm-weight", type=float, default=1.0, help="of its norms")
     drawing.add_argument("--seed", type=int, default=0)
     drawing.add_argument("--batch", type=int, default=50)
     drawing.add_argument("--threads", type=int, default=1)

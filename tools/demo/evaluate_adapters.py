@@ -1,4 +1,4 @@
-"""What the adapters do: ControlNet, T2I-Adapter, IP-Adapter, style LoRA, inpainting; held-out scenes.
+"""What the adapters do with held-out scenes: edges, references, style, holes.
 
 Judges pictures that draw.py has drawn with resgraph:
 
@@ -6,16 +6,18 @@ Judges pictures that draw.py has drawn with resgraph:
 
 or draws them with diffusers:
 
-    python tools/demo/evaluate_adapters.py control --model models/demo --adapter models/demo/controlnet-canny
+    python tools/demo/evaluate_adapters.py control --model models/demo \\
+        --adapter models/demo/controlnet-canny
     python tools/demo/evaluate_adapters.py ip --model models/demo --adapter models/demo/ip-adapter
     python tools/demo/evaluate_adapters.py style --model models/demo \\
         --adapter models/demo/style-ember/ember.safetensors
 
-One JSON line each: for `control` and `t2i` the mean overlap of the picture's silhouette with that of the scene
-the edges came from; for `ip` the share that repeats the reference's shapes and colours under an
-empty prompt; for `style` the share in style with the right shapes; for `inpaint` (resgraph only) the
-captions' figures and how much of the rest of the picture changed.
+One JSON line each: for `control` and `t2i` the mean overlap of the picture's silhouette with that
+of the scene the edges came from; for `ip` the share that repeats the reference's shapes and colours
+under an empty prompt; for `style` the share in style with the right shapes; for `inpaint` (resgraph
+only) the captions' figures and how much of the rest of the picture changed.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -27,8 +29,7 @@ import torch
 from PIL import Image
 
 from ember import ember_right
-from evaluate import (SAMPLERS, held_out_scenes, judge_all, load_folder, make_sampler,
-                      save_pictures)
+from evaluate import SAMPLERS, held_out_scenes, judge_all, load_folder, make_sampler, save_pictures
 from holes import kept, spoiled
 from judge import verdict
 from reader import read, silhouette
@@ -44,8 +45,10 @@ def judge_control(scenes, pictures) -> dict:
         height, width, _ = picture.shape
         a, b = silhouette(render(scene, width, height)), silhouette(picture)
         overlaps.append((a & b).sum() / max(1, (a | b).sum()))
-    figures = {"iou": round(float(np.mean(overlaps)), 4),
-               "iou_above_0.8": round(float(np.mean(np.array(overlaps) > 0.8)), 4)}
+    figures = {
+        "iou": round(float(np.mean(overlaps)), 4),
+        "iou_above_0.8": round(float(np.mean(np.array(overlaps) > 0.8)), 4),
+    }
     return figures | judge_all([text for _, text in scenes], pictures)
 
 
@@ -76,11 +79,17 @@ def judge_inpaint(scenes, pictures) -> dict:
         rest = kept(scene, width, height)
         changes.append(np.abs(picture[rest].astype(float) - given[rest]).mean())
     return judge_all([text for _, text in scenes], pictures) | {
-        "change": round(float(np.mean(changes)), 2)}
+        "change": round(float(np.mean(changes)), 2)
+    }
 
 
-JUDGES = {"control": judge_control, "t2i": judge_control, "ip": judge_ip, "style": judge_style,
-          "inpaint": judge_inpaint}
+JUDGES = {
+    "control": judge_control,
+    "t2i": judge_control,
+    "ip": judge_ip,
+    "style": judge_style,
+    "inpaint": judge_inpaint,
+}
 
 
 def pipeline(args, kind, **parts):
@@ -94,15 +103,25 @@ def pipeline(args, kind, **parts):
 def batches(args, scenes):
     """Runs of scenes with the seeds of their pictures."""
     for start in range(0, len(scenes), args.batch):
-        part = scenes[start:start + args.batch]
+        part = scenes[start : start + args.batch]
         yield part, [torch.Generator().manual_seed(args.seed + start + i) for i in range(len(part))]
 
 
 def call(pipe, args, prompts, seeds, **more) -> list[np.ndarray]:
     """Float pictures of one batch."""
     width, height = (int(v) for v in args.size.split("x"))
-    return list(pipe(prompts, width=width, height=height, num_inference_steps=args.steps,
-                     guidance_scale=args.guidance, generator=seeds, output_type="np", **more).images)
+    return list(
+        pipe(
+            prompts,
+            width=width,
+            height=height,
+            num_inference_steps=args.steps,
+            guidance_scale=args.guidance,
+            generator=seeds,
+            output_type="np",
+            **more,
+        ).images
+    )
 
 
 def draw_along_edges(args, scenes, pipe, mode: str) -> list[np.ndarray]:
@@ -110,8 +129,9 @@ def draw_along_edges(args, scenes, pipe, mode: str) -> list[np.ndarray]:
     width, height = (int(v) for v in args.size.split("x"))
     pictures = []
     for part, seeds in batches(args, scenes):
-        edges = [Image.fromarray(canny(render(scene, width, height))).convert(mode)
-                 for scene, _ in part]
+        edges = [
+            Image.fromarray(canny(render(scene, width, height))).convert(mode) for scene, _ in part
+        ]
         pictures += call(pipe, args, [text for _, text in part], seeds, image=edges)
     return pictures
 
@@ -119,14 +139,16 @@ def draw_along_edges(args, scenes, pipe, mode: str) -> list[np.ndarray]:
 def draw_control(args, scenes) -> list[np.ndarray]:
     """Pictures along edges by a ControlNet."""
     from diffusers import ControlNetModel, StableDiffusionControlNetPipeline
+
     control = ControlNetModel.from_pretrained(args.adapter, torch_dtype=torch.float32)
     pipe = pipeline(args, StableDiffusionControlNetPipeline, controlnet=control)
     return draw_along_edges(args, scenes, pipe, "RGB")
 
 
 def draw_t2i(args, scenes) -> list[np.ndarray]:
-    """Pictures along edges by a T2I-Adapter, one at a time: the pipeline takes no list of pictures."""
+    """Pictures along edges by a T2I-Adapter; one at a time, as the pipeline takes no list."""
     from diffusers import StableDiffusionAdapterPipeline, T2IAdapter
+
     args.batch = 1
     adapter = T2IAdapter.from_pretrained(args.adapter, torch_dtype=torch.float32)
     pipe = pipeline(args, StableDiffusionAdapterPipeline, adapter=adapter)
@@ -145,10 +167,15 @@ def draw_ip(args, scenes) -> list[np.ndarray]:
     One at a time: of a batch, the pipeline would show every reference to every prompt.
     """
     from diffusers import StableDiffusionPipeline
+
     args.batch = 1
     pipe = pipeline(args, StableDiffusionPipeline)
-    pipe.load_ip_adapter(args.adapter, subfolder="", weight_name="ip-adapter.safetensors",
-                         image_encoder_folder="image_encoder")
+    pipe.load_ip_adapter(
+        args.adapter,
+        subfolder="",
+        weight_name="ip-adapter.safetensors",
+        image_encoder_folder="image_encoder",
+    )
     pipe, pictures = pipe.to(torch.float32), []
     for part, seeds in batches(args, scenes):
         pictures += call(pipe, args, "", seeds, ip_adapter_image=reference(part[0][0]))
@@ -158,6 +185,7 @@ def draw_ip(args, scenes) -> list[np.ndarray]:
 def draw_style(args, scenes) -> list[np.ndarray]:
     """Pictures of the captions with the style's LoRA."""
     from diffusers import StableDiffusionPipeline
+
     pipe, path = pipeline(args, StableDiffusionPipeline), Path(args.adapter)
     pipe.load_lora_weights(str(path.parent), weight_name=path.name)
     pictures = []
@@ -171,8 +199,9 @@ DRAWERS = {"control": draw_control, "t2i": draw_t2i, "ip": draw_ip, "style": dra
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("mode", choices=tuple(JUDGES))
     parser.add_argument("--pictures", help="folder that draw.py wrote")
     parser.add_argument("--model")
@@ -200,13 +229,20 @@ def main() -> None:
         head, captions, pictures = load_folder(Path(args.pictures))
         scenes = held_out_scenes(len(captions))
     else:
-        head = {"by": "diffusers", "size": args.size, "sampler": args.sampler,
-                "steps": args.steps, "guidance": args.guidance}
+        head = {
+            "by": "diffusers",
+            "size": args.size,
+            "sampler": args.sampler,
+            "steps": args.steps,
+            "guidance": args.guidance,
+        }
         scenes = held_out_scenes(args.count)
         pictures = DRAWERS[args.mode](args, scenes)
     if args.save:
         save_pictures(args.save, [text for _, text in scenes], pictures)
-    print(json.dumps({"adapter": args.mode} | head | JUDGES[args.mode](scenes, pictures)), flush=True)
+    print(
+        json.dumps({"adapter": args.mode} | head | JUDGES[args.mode](scenes, pictures)), flush=True
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 """What inpainting is measured by: a scene whose first object is another one, under a mask."""
+
 from __future__ import annotations
 
 import random
@@ -16,8 +17,9 @@ def spoiled(number: int, scene: Scene) -> Scene:
     """The scene with an object of another shape and colour in the first one's place."""
     rng, first = random.Random(SEED + number), scene.things[0]
     shape = rng.choice([s for s in SHAPES if s != first.shape])
-    colour = rng.choice([c for c in COLOURS
-                         if c != first.colour and (c, scene.background) not in CLASHES])
+    colour = rng.choice(
+        [c for c in COLOURS if c != first.colour and (c, scene.background) not in CLASHES]
+    )
     return replace(scene, things=(replace(first, shape=shape, colour=colour), *scene.things[1:]))
 
 

@@ -1,14 +1,13 @@
 """Compares what the reader sees in a picture with the scene or the caption that was asked for."""
+
 from __future__ import annotations
 
-from scenes import Scene
+from operator import attrgetter
+
 from reader import Reading, Seen
+from scenes import Scene
 
 MARGIN = 0.06
-
-
-def _kinds(things) -> list[tuple[str, str]]:
-    return sorted((t.shape, t.colour) for t in things)
 
 
 def _holds(relation: str, a: Seen, b: Seen) -> bool:
@@ -24,8 +23,12 @@ def relation_right(scene: Scene, reading: Reading) -> bool:
     first, second = ((t.shape, t.colour) for t in scene.things)
     seen = reading.things
     pairs = [(a, b) for a in seen for b in seen if a is not b]
-    return any((a.shape, a.colour) == first and (b.shape, b.colour) == second
-               and _holds(scene.relation, a, b) for a, b in pairs)
+    return any(
+        (a.shape, a.colour) == first
+        and (b.shape, b.colour) == second
+        and _holds(scene.relation, a, b)
+        for a, b in pairs
+    )
 
 
 def spot_right(scene: Scene, reading: Reading) -> bool:
@@ -42,8 +45,9 @@ def spot_right(scene: Scene, reading: Reading) -> bool:
 def verdict(scene: Scene, reading: Reading) -> dict[str, bool]:
     """The separate judgements and, under `right`, all of them together."""
     count = len(reading.things) == len(scene.things) and reading.stains == 0
-    shapes = count and sorted(t.shape for t in scene.things) == sorted(t.shape for t in reading.things)
-    colours = count and sorted(t.colour for t in scene.things) == sorted(t.colour for t in reading.things)
-    kinds = count and _kinds(scene.things) == _kinds(reading.things)
+    shapes, colours, kinds = (
+        count and sorted(map(part, scene.things)) == sorted(map(part, reading.things))
+        for part in (attrgetter("shape"), attrgetter("colour"), attrgetter("shape", "colour"))
+    )
     places = kinds and relation_right(scene, reading) and spot_right(scene, reading)
     return {"count": count, "shapes": shapes, "colours": colours, "kinds": kinds, "right": places}

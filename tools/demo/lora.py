@@ -3,6 +3,7 @@
 A LoRA is registered as a parametrisation of the weight, so a step costs one small product per
 layer and not a second convolution; switched off, the model is the untouched base.
 """
+
 from __future__ import annotations
 
 from contextlib import contextmanager
@@ -14,8 +15,19 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
-LCM_TARGETS = (*ATTENTION, "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2",
-               "conv_shortcut", "time_emb_proj", "downsamplers.0.conv", "upsamplers.0.conv")
+LCM_TARGETS = (
+    *ATTENTION,
+    "proj_in",
+    "proj_out",
+    "ff.net.0.proj",
+    "ff.net.2",
+    "conv1",
+    "conv2",
+    "conv_shortcut",
+    "time_emb_proj",
+    "downsamplers.0.conv",
+    "upsamplers.0.conv",
+)
 TEXT_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj")
 
 
@@ -27,7 +39,7 @@ class Delta(nn.Module):
         self.scale, self.on = alpha / rank, True
         self.down = nn.Parameter(torch.empty(rank, *weight.shape[1:]))
         self.up = nn.Parameter(torch.zeros(weight.shape[0], rank, *[1] * (weight.dim() - 2)))
-        nn.init.kaiming_uniform_(self.down, a=5 ** 0.5)
+        nn.init.kaiming_uniform_(self.down, a=5**0.5)
 
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
         """The changed weight, or the weight itself while switched off."""
@@ -58,6 +70,14 @@ class Lora:
         yield
         for delta in self.layers.values():
             delta.on = True
+
+    @torch.no_grad()
+    def load(self, weights: dict[str, torch.Tensor], prefix: str) -> None:
+        """Takes weights under kohya's names, of the same rank and alpha."""
+        for name, delta in self.layers.items():
+            key = prefix + "_" + name.replace(".", "_")
+            delta.down.copy_(weights[f"{key}.lora_down.weight"])
+            delta.up.copy_(weights[f"{key}.lora_up.weight"])
 
     def kohya(self, prefix: str) -> dict[str, torch.Tensor]:
         """The weights under kohya's names, in half precision."""

@@ -1,7 +1,8 @@
 """Makes the demo world's CLIP tokenizer: byte alphabet, merges learnt from captions.
 
-    python tools/demo/make_tokenizer.py --out models/demo/tokenizer
+python tools/demo/make_tokenizer.py --out models/demo/tokenizer
 """
+
 from __future__ import annotations
 
 import argparse
@@ -19,8 +20,11 @@ START, END, LENGTH = "<|startoftext|>", "<|endoftext|>", 32
 
 def byte_alphabet() -> list[str]:
     """The 256 printable stand-ins for bytes, in the order CLIP's vocabulary has them."""
-    plain = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1),
-             *range(ord("®"), ord("ÿ") + 1)]
+    plain = [
+        *range(ord("!"), ord("~") + 1),
+        *range(ord("¡"), ord("¬") + 1),
+        *range(ord("®"), ord("ÿ") + 1),
+    ]
     rest = [b for b in range(256) if b not in plain]
     return [chr(b) for b in plain] + [chr(256 + i) for i in range(len(rest))]
 
@@ -44,7 +48,7 @@ def learn_merges(words: Counter) -> list[tuple[str, str]]:
 def _merge(parts: list[str], pair: tuple[str, str]) -> list[str]:
     out, i = [], 0
     while i < len(parts):
-        if tuple(parts[i:i + 2]) == pair:
+        if tuple(parts[i : i + 2]) == pair:
             out.append(parts[i] + parts[i + 1])
             i += 2
         else:
@@ -77,8 +81,13 @@ def main() -> None:
     (out / "vocab.json").write_text(json.dumps(vocab, ensure_ascii=False), encoding="utf-8")
     lines = ["#version: 0.2", *(" ".join(m) for m in merges)]
     (out / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    tokenizer = CLIPTokenizer(vocab=str(out / "vocab.json"), merges=str(out / "merges.txt"),
-                              model_max_length=LENGTH, pad_token=END, unk_token=END)
+    tokenizer = CLIPTokenizer(
+        vocab=str(out / "vocab.json"),
+        merges=str(out / "merges.txt"),
+        model_max_length=LENGTH,
+        pad_token=END,
+        unk_token=END,
+    )
     tokenizer.save_pretrained(out)
     (out / "vocab.json").write_text(json.dumps(vocab, ensure_ascii=False), encoding="utf-8")
     (out / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,7 +1,8 @@
 """Puts trained parts together as a diffusers folder of fp16 weights.
 
-    python tools/demo/publish.py --vae DIR --tokenizer DIR --text DIR --unet DIR --out models/demo
+python tools/demo/publish.py --vae DIR --tokenizer DIR --text DIR --unet DIR --out models/demo
 """
+
 from __future__ import annotations
 
 import argparse
@@ -10,8 +11,7 @@ import shutil
 from pathlib import Path
 
 import torch
-from diffusers import (AutoencoderKL, PNDMScheduler, StableDiffusionPipeline,
-                       UNet2DConditionModel)
+from diffusers import AutoencoderKL, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel
 
@@ -20,9 +20,15 @@ from text import load_tokenizer
 
 def scheduler() -> PNDMScheduler:
     """Stable Diffusion 1.5's scheduler configuration."""
-    return PNDMScheduler(num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012,
-                         beta_schedule="scaled_linear", skip_prk_steps=True,
-                         set_alpha_to_one=False, steps_offset=1)
+    return PNDMScheduler(
+        num_train_timesteps=1000,
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        skip_prk_steps=True,
+        set_alpha_to_one=False,
+        steps_offset=1,
+    )
 
 
 def restore_prefix(folder: Path, prefix: str) -> None:
@@ -51,11 +57,15 @@ def main() -> None:
         parser.add_argument(name, required=True)
     args = parser.parse_args()
     pipe = StableDiffusionPipeline(
-        vae=AutoencoderKL.from_pretrained(args.vae), scheduler=scheduler(),
+        vae=AutoencoderKL.from_pretrained(args.vae),
+        scheduler=scheduler(),
         tokenizer=load_tokenizer(args.tokenizer),
         text_encoder=CLIPTextModel.from_pretrained(args.text),
         unet=UNet2DConditionModel.from_pretrained(args.unet),
-        safety_checker=None, feature_extractor=None, requires_safety_checker=False)
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
     pipe.to(torch.float16).save_pretrained(args.out, safe_serialization=True)
     out = Path(args.out)
     restore_prefix(out / "text_encoder", "text_model.")

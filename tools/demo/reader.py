@@ -4,10 +4,11 @@ The reader is told nothing about the picture.  It fits a smooth background to th
 differs from it, splits that into connected regions, and names each region by the colour of its
 pixels and by the shape whose drawn silhouette overlaps it best.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import cv2
 import numpy as np
@@ -22,6 +23,7 @@ MASK = 48
 @dataclass(frozen=True)
 class Seen:
     """One object found: centre as fractions of width and height, radius of the shorter side."""
+
     shape: str
     colour: str
     x: float
@@ -33,6 +35,7 @@ class Seen:
 @dataclass(frozen=True)
 class Reading:
     """What a picture shows; `stains` counts visible regions that are no clear object."""
+
     things: tuple[Seen, ...]
     background: str
     stains: int
@@ -79,7 +82,7 @@ def _lab(colours: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(flat, cv2.COLOR_RGB2LAB).reshape(np.shape(colours))
 
 
-@lru_cache(maxsize=None)
+@cache
 def silhouettes() -> dict[str, tuple[np.ndarray, float]]:
     """Each shape cut to its bounding box at MASK x MASK, with the box's width over height."""
     n = 400
@@ -88,7 +91,7 @@ def silhouettes() -> dict[str, tuple[np.ndarray, float]]:
     for name, distance in DISTANCES.items():
         solid = (distance(axis[None, :], axis[:, None]) < 0).astype(np.float32)
         x, y, w, h = cv2.boundingRect(solid.astype(np.uint8))
-        cut = cv2.resize(solid[y:y + h, x:x + w], (MASK, MASK), interpolation=cv2.INTER_AREA)
+        cut = cv2.resize(solid[y : y + h, x : x + w], (MASK, MASK), interpolation=cv2.INTER_AREA)
         found[name] = (cut, w / h)
     return found
 
@@ -132,7 +135,7 @@ def _prepared(picture: np.ndarray) -> np.ndarray:
 
 
 def silhouette(picture: np.ndarray) -> np.ndarray:
-    """Which pixels belong to objects, at the reader's working size (for overlaps of two pictures)."""
+    """Which pixels belong to objects, at the reader's working size (to compare pictures)."""
     picture = _prepared(picture)
     return _foreground(picture, _backdrop(picture))
 
@@ -149,16 +152,24 @@ def read(picture: np.ndarray) -> Reading:
         x, y, w, h, area = stats[i]
         if area < (0.035 * short) ** 2:
             continue
-        region = labels[y:y + h, x:x + w] == i
+        region = labels[y : y + h, x : x + w] == i
         shape, overlap = _shape(region)
         if overlap < 0.62 or max(w, h) < 0.1 * short:
             stains += 1
             continue
         core = cv2.erode(np.pad(region, 1).astype(np.uint8), np.ones((3, 3), np.uint8))[1:-1, 1:-1]
         inside = core > 0 if core.sum() > 8 else region
-        colour = _colour(picture[y:y + h, x:x + w][inside])
-        things.append(Seen(shape, colour, (x + w / 2) / width, (y + h / 2) / height,
-                           max(w, h) / 2 / short, overlap))
+        colour = _colour(picture[y : y + h, x : x + w][inside])
+        things.append(
+            Seen(
+                shape,
+                colour,
+                (x + w / 2) / width,
+                (y + h / 2) / height,
+                max(w, h) / 2 / short,
+                overlap,
+            )
+        )
     middle = np.median(surface.reshape(-1, 3), axis=0)
     names = list(BACKGROUNDS)
     nearest = np.abs(np.asarray([BACKGROUNDS[n] for n in names]) - middle).sum(-1).argmin()

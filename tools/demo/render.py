@@ -1,4 +1,5 @@
 """Draws scenes at any size and aspect: soft shading, smooth backgrounds, anti-aliased edges."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -42,18 +43,27 @@ def _cross(x, y):
     return np.minimum(bar, np.maximum(y - 0.98, x - 0.32))
 
 
-DISTANCES = {"circle": _circle, "square": _square, "triangle": _triangle, "star": _star,
-             "ring": _ring, "cross": _cross}
+DISTANCES = {
+    "circle": _circle,
+    "square": _square,
+    "triangle": _triangle,
+    "star": _star,
+    "ring": _ring,
+    "cross": _cross,
+}
 
 
 def grid(width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
     """Pixel centres in pixels, as row and column vectors that broadcast."""
-    return (np.arange(width, dtype=np.float32)[None, :] + 0.5,
-            np.arange(height, dtype=np.float32)[:, None] + 0.5)
+    return (
+        np.arange(width, dtype=np.float32)[None, :] + 0.5,
+        np.arange(height, dtype=np.float32)[:, None] + 0.5,
+    )
 
 
-def coverage(thing: Thing, width: int, height: int,
-             inset: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def coverage(
+    thing: Thing, width: int, height: int, inset: float = 0.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How much of each pixel the object covers, and the object's own coordinates there.
 
     `inset` shrinks the outline evenly, in parts of the radius.

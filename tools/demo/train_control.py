@@ -3,10 +3,11 @@
     python tools/demo/train_control.py --model models/demo --latents DIR --state STATE.pt \\
         --out models/demo/controlnet-canny
 """
+
 from __future__ import annotations
 
 import argparse
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -14,10 +15,10 @@ import numpy as np
 import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
 
+from diffusion import drop_captions, noise_schedule, noised, weighted_loss
 from latents import NATIVE, shard_scenes
 from render import render
 from text import token_ids
-from train_unet import drop_captions, noise_schedule, noised, weighted_loss
 from training import Run, adapter_parser, load_base, setup
 
 
@@ -33,7 +34,7 @@ class Edges:
     def __init__(self, folder: str):
         self.paths = sorted(Path(folder).glob("*.pt"))
 
-    @lru_cache(maxsize=None)
+    @cache
     def shard(self, number: int) -> tuple[dict, np.ndarray]:
         """A shard's latents and ids, and its edges packed eight to a byte."""
         data = torch.load(self.paths[number], weights_only=True)
@@ -47,8 +48,11 @@ class Edges:
         data, packed = self.shard(number)
         rows = torch.randint(len(data["ids"]), (size,), generator=generator)
         edges = torch.from_numpy(np.unpackbits(packed[rows.numpy()], axis=-1)).float()
-        return (data["latents"][rows].float(), data["ids"][rows].long(),
-                edges[:, None].expand(-1, 3, -1, -1))
+        return (
+            data["latents"][rows].float(),
+            data["ids"][rows].long(),
+            edges[:, None].expand(-1, 3, -1, -1),
+        )
 
 
 def build_control(unet: UNet2DConditionModel) -> ControlNetModel:
@@ -58,8 +62,7 @@ def build_control(unet: UNet2DConditionModel) -> ControlNetModel:
     over its eight layers; behind the zero convolutions it need not, and the edges then count from
     the first step on.
     """
-    control = ControlNetModel.from_unet(
-        unet, conditioning_embedding_out_channels=(8, 16, 32, 64))
+    control = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(8, 16, 32, 64))
     for layer in control.controlnet_cond_embedding.modules():
         if isinstance(layer, torch.nn.Conv2d):
             torch.nn.init.kaiming_normal_(layer.weight)
@@ -69,8 +72,14 @@ def build_control(unet: UNet2DConditionModel) -> ControlNetModel:
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    return adapter_parser(__doc__, ("--model", "--latents", "--state", "--out"), steps=1500,
-                          batch=24, rate=1e-3, shards=12).parse_args()
+    return adapter_parser(
+        __doc__,
+        ("--model", "--latents", "--state", "--out"),
+        steps=1500,
+        batch=24,
+        rate=1e-3,
+        shards=12,
+    ).parse_args()
 
 
 def main() -> None:
@@ -79,24 +88,39 @@ def main() -> None:
     setup(args.threads, args.seed)
     base, schedule, data = load_base(args.model), noise_schedule(), Edges(args.latents)
     control = build_control(base.unet)
-    run = Run(args.state, {"control": control}, control.parameters(), args.steps, args.rate,
-              decay=0.99, warmup=50)
+    if args.start:
+        control.load_state_dict(ControlNetModel.from_pretrained(args.start).state_dict())
+    run = Run(
+        args.state,
+        {"control": control},
+        control.parameters(),
+        args.steps,
+        args.rate,
+        decay=0.99,
+        warmup=50,
+        minutes=args.minutes,
+    )
     generator = run.generator(args.seed)
     empty = token_ids(base.tokenizer, [""])
-    while run.step < args.steps:
+    while not run.done():
         latents, ids, edges = data.batch(args.batch, generator, args.shards)
         ids = drop_captions(ids, empty, 0.3, generator)
         noise, times, noisy = noised(schedule, latents, generator)
         with torch.no_grad():
             text = base.encoder(ids).last_hidden_state
         down, middle = control(noisy, times, text, controlnet_cond=edges, return_dict=False)
-        guess = base.unet(noisy, times, text, down_block_additional_residuals=down,
-                          mid_block_additional_residual=middle).sample
+        guess = base.unet(
+            noisy,
+            times,
+            text,
+            down_block_additional_residuals=down,
+            mid_block_additional_residual=middle,
+        ).sample
         run.advance(weighted_loss(guess, noise, schedule.alphas_cumprod[times]))
         if run.step % 50 == 0:
             run.report()
-        if run.step % 300 == 0 or run.step == args.steps:
-            run.save()
+        run.save_if_due()
+    run.save()
     run.average.swap()
     control.half().save_pretrained(args.out)
     (Path(args.out) / "diffusion_pytorch_model.safetensors").chmod(0o644)

@@ -7,30 +7,32 @@ whole UNet.  Such targets carry far less noise than the noise that was added.
     python tools/demo/train_ip.py --model models/demo --latents DIR --vision VISION.pt \\
         --state STATE.pt --out models/demo/ip-adapter
 
-`--vision` is the state of train_vision.py.  UNet and text encoder stay as they are; the image
+`--vision` is the state of train_vision.py; with `--start DIR`, a finished adapter, it is not
+needed.  UNet and text encoder stay as they are; the image
 encoder learns on with the adapter.
 """
+
 from __future__ import annotations
 
 import argparse
 import json
 import random
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
-from safetensors.torch import save_file
-from transformers import CLIPTextModel
+from safetensors.torch import load_file, save_file
+from transformers import CLIPTextModel, CLIPVisionModelWithProjection
 
+from diffusion import noise_schedule, spread_timesteps, weighted_loss
 from latents import shard_scenes
 from parse import parse
-from scenes import SIZES, Scene, caption
+from scenes import Scene, caption
 from text import load_tokenizer, token_ids
-from train_unet import noise_schedule, spread_timesteps, weighted_loss
 from train_vision import small
-from training import Run, setup
+from training import Run, adapter_parser, setup
 from vision import PREPROCESSOR, Projection, build_vision, normalised
 
 
@@ -46,6 +48,15 @@ def adapter_state(unet: UNet2DConditionModel, project: Projection) -> dict:
     return {"image_proj": project.state_dict(), "ip_adapter": weights}
 
 
+def released_state(weights: dict[str, torch.Tensor]) -> dict:
+    """A finished adapter's weights, sorted into its two parts."""
+    parts = {"image_proj": {}, "ip_adapter": {}}
+    for name, value in weights.items():
+        part, _, rest = name.partition(".")
+        parts[part][rest] = value.float()
+    return parts
+
+
 def trained_state(unet: UNet2DConditionModel) -> dict[str, torch.Tensor]:
     """The adapter's weights under the released files' names, in half precision."""
     head = unet.encoder_hid_proj.image_projection_layers[0]
@@ -59,11 +70,9 @@ def trained_state(unet: UNet2DConditionModel) -> dict[str, torch.Tensor]:
 
 
 def full_caption(rng: random.Random, scene: Scene) -> str:
-    """A caption that leaves out neither the background nor a size."""
-    sizes = [next(n for n, (low, high) in SIZES.items() if low <= t.radius <= high)
-             for t in scene.things]
+    """A caption that does not leave out the background."""
     while True:
-        text = caption(rng, scene, sizes)
+        text = caption(rng, scene)
         if parse(text).background == scene.background:
             return text
 
@@ -74,7 +83,7 @@ class Pairs:
     def __init__(self, folder: str, tokenizer):
         self.paths, self.tokenizer = sorted(Path(folder).glob("*.pt")), tokenizer
 
-    @lru_cache(maxsize=None)
+    @cache
     def shard(self, number: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, np.ndarray]:
         """A shard's latents, ids, chances to be drawn, and pictures at the encoder's size.
 
@@ -92,8 +101,11 @@ class Pairs:
         number = int(torch.randint(min(shards, len(self.paths)), (1,), generator=generator))
         latents, ids, weights, pictures = self.shard(number)
         rows = torch.multinomial(weights, size, replacement=True, generator=generator)
-        return (latents[rows].float(), ids[rows],
-                torch.from_numpy(pictures[rows.numpy()]).float() / 255)
+        return (
+            latents[rows].float(),
+            ids[rows],
+            torch.from_numpy(pictures[rows.numpy()]).float() / 255,
+        )
 
 
 def early_timesteps(count: int, generator: torch.Generator) -> torch.Tensor:
@@ -119,37 +131,51 @@ class Watch:
 
 def attention_loss(given: list[torch.Tensor], wanted: list[torch.Tensor]) -> torch.Tensor:
     """How far the cross-attentions are from the teacher's, as a share of their variance."""
-    parts = [(a - b).square().mean() / (b - b.mean((0, 1))).square().mean()
-             for a, b in zip(given, wanted)]
+    parts = [
+        (a - b).square().mean() / (b - b.mean((0, 1))).square().mean()
+        for a, b in zip(given, wanted)
+    ]
     return sum(parts) / len(parts)
 
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("--model", "--latents", "--vision", "--state", "--out"):
-        parser.add_argument(name, required=True)
-    parser.add_argument("--steps", type=int, default=3200)
-    parser.add_argument("--batch", type=int, default=24)
-    parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--shards", type=int, default=24)
-    parser.add_argument("--attention", type=float, default=0.05, help="weight of that loss")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=1)
-    return parser.parse_args()
+    parser = adapter_parser(
+        __doc__,
+        ("--model", "--latents", "--state", "--out"),
+        steps=3200,
+        batch=24,
+        rate=1e-3,
+        shards=24,
+        vision="",
+        attention=0.05,
+    )
+    args = parser.parse_args()
+    if not (args.vision or args.start):
+        parser.error("give --vision, or --start")
+    return args
 
 
 def load_parts(args):
     """UNet with a fresh adapter, image encoder, and the parameters to train."""
     unet = UNet2DConditionModel.from_pretrained(args.model, subfolder="unet").float()
     vision, project = build_vision(), Projection()
-    state = torch.load(args.vision, weights_only=True)
-    vision.load_state_dict(state["vision"])
-    unet._load_ip_adapter_weights([adapter_state(unet, project)])
+    if args.start:
+        folder = Path(args.start)
+        given = CLIPVisionModelWithProjection.from_pretrained(folder / "image_encoder")
+        vision.load_state_dict(given.float().state_dict())
+        adapter = released_state(load_file(folder / "ip-adapter.safetensors"))
+    else:
+        vision.load_state_dict(torch.load(args.vision, weights_only=True)["vision"])
+        adapter = adapter_state(unet, project)
+    unet._load_ip_adapter_weights([adapter])
     unet = unet.to(memory_format=torch.channels_last).requires_grad_(False)
-    parts = torch.nn.ModuleList([unet.encoder_hid_proj, *(
-        p for n, p in unet.attn_processors.items() if n.endswith("attn2.processor"))])
+    parts = torch.nn.ModuleList(
+        [
+            unet.encoder_hid_proj,
+            *(p for n, p in unet.attn_processors.items() if n.endswith("attn2.processor")),
+        ]
+    )
     parts.requires_grad_(True)
     return unet, vision, parts
 
@@ -174,34 +200,47 @@ def main() -> None:
     teacher = UNet2DConditionModel.from_pretrained(args.model, subfolder="unet").float()
     teacher = teacher.to(memory_format=torch.channels_last).requires_grad_(False)
     (unet, vision, parts), data = load_parts(args), Pairs(args.latents, tokenizer)
-    run = Run(args.state, {"parts": parts, "vision": vision},
-              [*parts.parameters(), *vision.parameters()], args.steps, args.rate, decay=0.995)
-    generator = torch.Generator().manual_seed(args.seed * 7919 + run.step)
+    run = Run(
+        args.state,
+        {"parts": parts, "vision": vision},
+        [*parts.parameters(), *vision.parameters()],
+        args.steps,
+        args.rate,
+        decay=0.995,
+        minutes=args.minutes,
+    )
+    generator = run.generator(args.seed)
     schedule, seen, told, figures = noise_schedule(), Watch(unet), Watch(teacher), []
     with torch.no_grad():
         empty = encoder(token_ids(tokenizer, [""])).last_hidden_state
-    while run.step < args.steps:
+    while not run.done():
         latents, ids, pictures = data.batch(args.batch, generator, args.shards)
         shown = torch.rand(args.batch, 1, generator=generator) > 0.06
         noise = torch.randn(latents.shape, generator=generator)
         times = early_timesteps(args.batch, generator)
         noisy = schedule.add_noise(latents, noise, times).contiguous(
-            memory_format=torch.channels_last)
+            memory_format=torch.channels_last
+        )
         with torch.no_grad():
             text = torch.where(shown[..., None], encoder(ids).last_hidden_state, empty)
             wanted = 0.8 * teacher(noisy, times, text).sample + 0.2 * noise
         embeds = vision(normalised(pictures)).image_embeds
-        guess = unet(noisy, times, empty.expand(args.batch, -1, -1),
-                     added_cond_kwargs={"image_embeds": [(embeds * shown)[:, None]]}).sample
+        guess = unet(
+            noisy,
+            times,
+            empty.expand(args.batch, -1, -1),
+            added_cond_kwargs={"image_embeds": [(embeds * shown)[:, None]]},
+        ).sample
         near = attention_loss(seen.take(), told.take())
         figures.append(float(near.detach()))
-        run.advance(weighted_loss(guess, wanted, schedule.alphas_cumprod[times])
-                    + args.attention * near)
+        run.advance(
+            weighted_loss(guess, wanted, schedule.alphas_cumprod[times]) + args.attention * near
+        )
         if run.step % 50 == 0:
             run.report(attention=round(sum(figures) / len(figures), 4))
             figures.clear()
-        if run.step % 250 == 0 or run.step == args.steps:
-            run.save()
+        run.save_if_due()
+    run.save()
     run.average.swap()
     save(args, unet, vision)
 

@@ -6,16 +6,18 @@
 Latent consistency distillation: the teacher takes one guided DDIM step between two points of a
 fifty-step schedule, `--skip` points apart; the student must name the same clean latents from both.
 """
+
 from __future__ import annotations
 
 import argparse
 
 import torch
+from safetensors.torch import load_file
 
+from diffusion import noise_schedule
 from latents import Shards
 from lora import LCM_TARGETS, Lora, save_kohya
 from text import token_ids
-from train_unet import noise_schedule
 from training import Run, adapter_parser, load_base, setup
 
 GRID, SCALING, SIGMA = 50, 10.0, 0.5
@@ -33,15 +35,16 @@ def clean(x, noise, times) -> torch.Tensor:
     """The consistency function: boundary-scaled clean latents from predicted noise."""
     root, rest = roots(times)
     scaled = (times.clamp(min=0).float() * SCALING)[:, None, None, None]
-    skip = SIGMA ** 2 / (scaled ** 2 + SIGMA ** 2)
-    out = scaled / (scaled ** 2 + SIGMA ** 2).sqrt()
+    skip = SIGMA**2 / (scaled**2 + SIGMA**2)
+    out = scaled / (scaled**2 + SIGMA**2).sqrt()
     return skip * x + out * (x - rest * noise) / root
 
 
 def guided_step(unet, x, times, before, text, empty, guidance: float) -> torch.Tensor:
     """One DDIM step with classifier-free guidance from `times` to `before`."""
-    noise, plain = unet(torch.cat([x, x]), torch.cat([times, times]),
-                        torch.cat([text, empty])).sample.chunk(2)
+    noise, plain = unet(
+        torch.cat([x, x]), torch.cat([times, times]), torch.cat([text, empty])
+    ).sample.chunk(2)
     noise = plain + guidance * (noise - plain)
     root, rest = roots(times)
     root_before, rest_before = roots(before)
@@ -76,8 +79,16 @@ def huber(a: torch.Tensor, b: torch.Tensor, c: float = 0.03) -> torch.Tensor:
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    return adapter_parser(__doc__, ("--model", "--latents", "--state", "--out"), steps=1000, batch=24,
-                          rate=1e-3, rank=32, skip=3, guidance=4.0).parse_args()
+    return adapter_parser(
+        __doc__,
+        ("--model", "--latents", "--state", "--out"),
+        steps=1000,
+        batch=24,
+        rate=1e-3,
+        rank=32,
+        skip=3,
+        guidance=4.0,
+    ).parse_args()
 
 
 def main() -> None:
@@ -87,13 +98,24 @@ def main() -> None:
     base = load_base(args.model)
     encoder, unet = base.encoder, base.unet
     lora, data = Lora(unet, LCM_TARGETS, args.rank, args.rank), Shards(args.latents)
-    run = Run(args.state, {"lora": lora.module}, lora.module.parameters(), args.steps, args.rate,
-              decay=0.98, warmup=30)
+    if args.start:
+        lora.load(load_file(args.start), "lora_unet")
+    run = Run(
+        args.state,
+        {"lora": lora.module},
+        lora.module.parameters(),
+        args.steps,
+        args.rate,
+        decay=0.98,
+        warmup=30,
+        minutes=args.minutes,
+    )
     slow = Slow(run.parameters)
     generator = run.generator(args.seed)
     with torch.no_grad():
-        empty = encoder(token_ids(base.tokenizer, [""])).last_hidden_state.expand(args.batch, -1, -1)
-    while run.step < args.steps:
+        empty = encoder(token_ids(base.tokenizer, [""])).last_hidden_state
+        empty = empty.expand(args.batch, -1, -1)
+    while not run.done():
         latents, ids = data.batch(args.batch, 0.7, generator)
         index = torch.randint(0, GRID, (args.batch,), generator=generator)
         times = TIMES[index]
@@ -113,11 +135,10 @@ def main() -> None:
         slow.follow()
         if run.step % 50 == 0:
             run.report()
-        if run.step % 200 == 0 or run.step == args.steps:
-            run.save()
-            run.average.swap()
-            save_kohya(args.out, lora.kohya("lora_unet"))
-            run.average.swap()
+        run.save_if_due()
+    run.save()
+    run.average.swap()
+    save_kohya(args.out, lora.kohya("lora_unet"))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,15 @@
-"""Trains a ResAdapter on the demo model: LoRA on the samplers' convolutions, and the resnets' norms.
+"""Trains the ResAdapter on scenes of many sizes; the base model stays as it is.
 
-    python tools/demo/train_resadapter.py --model models/demo --state STATE.pt \\
+    python tools/demo/latents.py --vae models/demo/vae --tokenizer models/demo/tokenizer \\
+        --out LATENTS --sizes 128x128,96x96,160x128,192x192,256x256,128x256,256x128 --shards 2
+    python tools/demo/train_resadapter.py --model models/demo --latents LATENTS --state STATE.pt \\
         --out models/demo/resadapter
 
 Each batch has one size, as the method asks; everything else of the UNet is frozen.  Writes the two
-files that the released adapters consist of.
+files that the released adapters consist of: a LoRA on the convolutions that halve and double the
+maps, and the norms of the residual blocks.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -13,104 +17,127 @@ import random
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
-from safetensors.torch import save_file
+from diffusers import UNet2DConditionModel
+from safetensors.torch import load_file, save_file
 from torch import nn
 
-from latents import encode
+from diffusion import drop_captions, noise_schedule, noised, weighted_loss
+from latents import PIXELS, Shards, parse_size
 from lora import Lora, save_kohya
-from render import render
-from scenes import sample_scene
 from text import token_ids
-from train_unet import drop_captions, noise_schedule, noised, weighted_loss
 from training import Run, adapter_parser, load_base, setup
 
-TARGETS = ("downsamplers.0.conv", "upsamplers.0.conv")
-# Width and height in pixels, and how often a size is drawn: far from the native 128 more often.
-SIZES = {(64, 64): 4, (96, 96): 2, (128, 128): 2, (192, 192): 2, (256, 256): 2, (64, 128): 2,
-         (128, 64): 2, (128, 256): 2, (256, 128): 2}
-PIXELS = 16 * 128 * 128
-LARGEST_BATCH = 48
+SAMPLERS = ("downsamplers.0.conv", "upsamplers.0.conv")
+RESIDUALS = ("conv1", "conv2", "conv_shortcut")
+# What may be trained; only "res" is a ResAdapter, the others measure what it could be.
+MODES = ("res", "lora", "norms", "convs", "full")
+MIX = "128x128:30,96x96:10,160x128:6,192x192:14,256x256:16,128x256:12,256x128:12"
+WEIGHTS, NORMS = "pytorch_lora_weights.safetensors", "diffusion_pytorch_model.safetensors"
 
 
-def resnet_norms(unet: UNet2DConditionModel) -> dict[str, nn.Parameter]:
-    """The weights and biases of norm1 and norm2 of every resnet, made trainable."""
-    chosen = {}
-    for name, parameter in unet.named_parameters():
-        if ".resnets." in name and name.split(".")[-2] in ("norm1", "norm2"):
-            chosen[name] = parameter.requires_grad_(True)
-    return chosen
+def is_resnet_norm(name: str) -> bool:
+    """Whether a parameter belongs to norm1 or norm2 of a residual block."""
+    return ".resnets." in name and name.split(".")[-2] in ("norm1", "norm2")
 
 
-class Norms(nn.Module):
-    """Holds the norms under flat names, so that a training state can keep them."""
+class Adapter(nn.Module):
+    """What is trained on a frozen UNet: a LoRA on some layers, and some of its own weights."""
 
-    def __init__(self, parameters: dict[str, nn.Parameter]):
+    def __init__(self, unet: UNet2DConditionModel, mode: str, rank: int, alpha: float):
         super().__init__()
-        self.parts = nn.ParameterList(parameters.values())
+        unet.requires_grad_(False)
+        targets = {"norms": (), "full": (), "convs": (*SAMPLERS, *RESIDUALS)}.get(mode, SAMPLERS)
+        chosen = {"lora": lambda _: False, "convs": lambda _: False, "full": lambda _: True}
+        keep = chosen.get(mode, is_resnet_norm)
+        # Before the LoRA, which renames the weights that it changes.
+        self.norms = {n: p.requires_grad_(True) for n, p in unet.named_parameters() if keep(n)}
+        self.own = nn.ParameterList(self.norms.values())
+        self.lora = Lora(unet, targets, rank, alpha)
+        for parameter in self.own:  # the LoRA froze them
+            parameter.requires_grad_(True)
+        self.layers = self.lora.module
+
+    @torch.no_grad()
+    def load(self, folder: str | Path) -> None:
+        """Goes on from the files of an adapter of the same mode, rank and alpha."""
+        self.lora.load(load_file(Path(folder) / WEIGHTS), "lora_unet")
+        for name, value in load_file(Path(folder) / NORMS).items():
+            self.norms[name].copy_(value)
+
+    def save(self, folder: str | Path) -> None:
+        """Writes the two files of the adapter: the LoRA in half precision, the norms in single."""
+        out = Path(folder)
+        out.mkdir(parents=True, exist_ok=True)
+        save_kohya(out / WEIGHTS, self.lora.kohya("lora_unet"))
+        norms = {n: p.detach().clone().contiguous() for n, p in self.norms.items()}
+        save_file(norms, str(out / NORMS))
+        (out / NORMS).chmod(0o644)
 
 
-@torch.no_grad()
-def make_pools(folder: str, tokenizer, count: int, seed: int) -> dict:
-    """For each size, latents and caption ids of `count` scenes (fewer at large sizes)."""
-    vae = AutoencoderKL.from_pretrained(folder, subfolder="vae").float().to(
-        memory_format=torch.channels_last)
-    pools = {}
-    for place, (width, height) in enumerate(SIZES):
-        rng = random.Random(seed + place)
-        share = max(64, min(count, count * 128 * 128 // (width * height)))
-        pairs = [sample_scene(rng, (1, 2, 2)) for _ in range(share)]
-        latents = [encode(vae, [render(s, width, height) for s, _ in pairs[i:i + 8]])
-                   for i in range(0, share, 8)]
-        pools[width, height] = torch.cat(latents), token_ids(tokenizer, [c for _, c in pairs])
-        print(f"{width}x{height}: {share} scenes", flush=True)
-    return pools
+def parse_mix(text: str) -> dict[str, float]:
+    """How often each size is drawn, out of SIZE:SHARE,..."""
+    return {size: float(share) for size, share in (part.split(":") for part in text.split(","))}
 
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    return adapter_parser(__doc__, ("--model", "--state", "--out"), steps=700, rate=2e-3,
-                          rank=16, alpha=8.0, pictures=640).parse_args()
+    parser = adapter_parser(
+        __doc__,
+        ("--model", "--latents", "--state", "--out"),
+        steps=10000,
+        rate=3e-3,
+        rank=64,
+        alpha=0.0,
+        average=0.99,
+        late=0.5,
+        blind=0.0,
+        mix=MIX,
+    )
+    parser.add_argument("--mode", choices=MODES, default="res")
+    return parser.parse_args()
 
 
 def main() -> None:
-    """Trains (or goes on), then writes the averaged adapter."""
+    """Trains (or goes on); writes the averaged adapter at every checkpoint."""
     args = arguments()
     setup(args.threads, args.seed)
     # Not channels-last: torch's gradient of GroupNorm's weights crashes there on some sizes.
-    base = load_base(args.model, torch.contiguous_format)
-    lora = Lora(base.unet, TARGETS, args.rank, args.alpha)
-    norms = resnet_norms(base.unet)
-    kept = Norms(norms)
-    cache = Path(args.state).with_suffix(".pools")
-    if not cache.exists():
-        torch.save(make_pools(args.model, base.tokenizer, args.pictures, args.seed + 900), cache)
-    pools = torch.load(cache, weights_only=True)
-    run = Run(args.state, {"lora": lora.module, "norms": kept},
-              [*lora.module.parameters(), *norms.values()], args.steps, args.rate,
-              decay=0.98, warmup=30)
+    layout = torch.contiguous_format
+    base, schedule, mix = load_base(args.model, layout), noise_schedule(), parse_mix(args.mix)
+    adapter = Adapter(base.unet, args.mode, args.rank, args.alpha or args.rank / 2)
+    if args.start:
+        adapter.load(args.start)
+    pools = {size: Shards(Path(args.latents) / size, layout) for size in mix}
+    run = Run(
+        args.state,
+        {"adapter": adapter},
+        adapter.parameters(),
+        args.steps,
+        args.rate,
+        decay=args.average,
+        warmup=30,
+        minutes=args.minutes,
+    )
     generator = run.generator(args.seed)
-    rng = random.Random(args.seed * 104729 + run.step)
-    schedule, empty = noise_schedule(), token_ids(base.tokenizer, [""])
-    while run.step < args.steps:
-        size = rng.choices(list(SIZES), weights=list(SIZES.values()))[0]
-        batch = max(4, min(LARGEST_BATCH, PIXELS // (size[0] * size[1])))
-        latents, ids = pools[size]
-        rows = torch.randint(len(ids), (batch,), generator=generator)
-        noise, times, noisy = noised(schedule, latents[rows], generator, torch.contiguous_format)
+    rng, empty = random.Random(args.seed * 104729 + run.step), token_ids(base.tokenizer, [""])
+    while not run.done():
+        size = rng.choices(list(mix), weights=list(mix.values()))[0]
+        width, height = parse_size(size)
+        latents, ids = pools[size].batch(max(4, PIXELS // (width * height)), 2 / 3, generator)
+        noise, times, noisy = noised(schedule, latents, generator, layout, args.late, args.blind)
         with torch.no_grad():
-            text = base.encoder(drop_captions(ids[rows], empty, 0.1, generator)).last_hidden_state
+            text = base.encoder(drop_captions(ids, empty, 0.1, generator)).last_hidden_state
         guess = base.unet(noisy, times, text).sample
         run.advance(weighted_loss(guess, noise, schedule.alphas_cumprod[times]))
-        if run.step % 25 == 0:
+        if run.step % 100 == 0:
             run.report()
-        if run.step % 100 == 0 or run.step == args.steps:
-            run.save()
+        if run.save_if_due():
+            run.average.swap()
+            adapter.save(args.out)
+            run.average.swap()
+    run.save()
     run.average.swap()
-    out = Path(args.out)
-    save_kohya(out / "pytorch_lora_weights.safetensors", lora.kohya("lora_unet"))
-    save_file({name: p.detach().contiguous().clone() for name, p in norms.items()},
-              str(out / "diffusion_pytorch_model.safetensors"))
+    adapter.save(args.out)
 
 
 if __name__ == "__main__":

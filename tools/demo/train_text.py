@@ -6,6 +6,7 @@ then goes on with the encoder.
 
     python tools/demo/train_text.py --tokenizer DIR --state STATE.pt --out DIR
 """
+
 from __future__ import annotations
 
 import argparse
@@ -56,8 +57,11 @@ def batch(rng: random.Random, tokenizer, size: int):
     """Token ids, cells and backgrounds of `size` random scenes."""
     pairs = [sample_scene(rng, (1, 2, 2, 3)) for _ in range(size)]
     cells, backdrops = zip(*(labels(scene) for scene, _ in pairs))
-    return (token_ids(tokenizer, [text for _, text in pairs]),
-            torch.from_numpy(np.stack(cells)), torch.tensor(backdrops))
+    return (
+        token_ids(tokenizer, [text for _, text in pairs]),
+        torch.from_numpy(np.stack(cells)),
+        torch.tensor(backdrops),
+    )
 
 
 def main() -> None:
@@ -74,17 +78,23 @@ def main() -> None:
     setup(args.threads, args.seed)
     tokenizer = load_tokenizer(args.tokenizer)
     encoder, layout = build_text_encoder(tokenizer), Layout()
-    run = Run(args.state, {"encoder": encoder, "layout": layout},
-              [*encoder.parameters(), *layout.parameters()], args.steps, 2e-3, decay=0.99)
+    run = Run(
+        args.state,
+        {"encoder": encoder, "layout": layout},
+        [*encoder.parameters(), *layout.parameters()],
+        args.steps,
+        2e-3,
+        decay=0.99,
+    )
     rng = random.Random(args.seed * 7919 + run.step)
-    while run.step < args.steps:
+    while not run.done():
         ids, cells, backdrops = batch(rng, tokenizer, args.batch)
         kinds, guess = layout(encoder(ids).last_hidden_state)
         filled = cells > 0
         right = (kinds.argmax(-1) == cells)[filled].float().mean().item()
         per_cell = F.cross_entropy(kinds.flatten(0, 1), cells.flatten(), reduction="none")
-        loss = (per_cell * (0.3 + filled.flatten())).mean() + 0.1 * F.cross_entropy(guess, backdrops)
-        run.advance(loss)
+        loss = (per_cell * (0.3 + filled.flatten())).mean()
+        run.advance(loss + 0.1 * F.cross_entropy(guess, backdrops))
         if run.step % 100 == 0:
             run.report(cells_right=round(right, 4))
             run.save()

@@ -5,6 +5,7 @@
 Patches are asked first (each names the shape and the colour that it shows, which a transformer
 learns in minutes), and the pooled embedding has to answer for all of them at once.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -30,8 +31,9 @@ class Examiner(nn.Module):
     def __init__(self, width: int):
         super().__init__()
         self.patch = nn.Linear(width, ANSWERS)
-        self.whole = nn.Sequential(nn.Linear(EMBED, 512), nn.GELU(),
-                                   nn.Linear(512, CELLS * CELLS * ANSWERS))
+        self.whole = nn.Sequential(
+            nn.Linear(EMBED, 512), nn.GELU(), nn.Linear(512, CELLS * CELLS * ANSWERS)
+        )
         self.backdrop = nn.Linear(EMBED, len(BACKGROUNDS))
 
     def forward(self, patches: torch.Tensor, embeds: torch.Tensor):
@@ -90,8 +92,9 @@ def cells_right(scores: torch.Tensor, cells: torch.Tensor) -> tuple[float, float
 
 def main() -> None:
     """Trains (or goes on); the state file is what train_ip.py starts from."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--state", required=True)
     parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--batch", type=int, default=64)
@@ -103,26 +106,40 @@ def main() -> None:
     setup(args.threads, args.seed)
     vision = build_vision()
     modules = {"vision": vision, "examiner": Examiner(vision.config.hidden_size)}
-    run = Run(args.state, modules, [p for m in modules.values() for p in m.parameters()],
-              args.steps, args.rate, decay=0.99)
+    run = Run(
+        args.state,
+        modules,
+        [p for m in modules.values() for p in m.parameters()],
+        args.steps,
+        args.rate,
+        decay=0.99,
+    )
     data, unseen = Rendered(args.pictures, args.seed + 9000), Rendered(256, args.seed + 8000)
     generator = torch.Generator().manual_seed(args.seed * 7919 + run.step)
-    while run.step < args.steps:
+    while not run.done():
         rows = torch.randint(args.pictures, (args.batch,), generator=generator)
         pictures, cells, backdrops = data.batch(rows)
         found = vision(normalised(pictures))
         patches, whole, guess = modules["examiner"](
-            found.last_hidden_state[:, 1:], found.image_embeds)
-        run.advance(0.5 * cell_loss(patches, cells) + cell_loss(whole, cells)
-                    + 0.1 * F.cross_entropy(guess, backdrops))
+            found.last_hidden_state[:, 1:], found.image_embeds
+        )
+        run.advance(
+            0.5 * cell_loss(patches, cells)
+            + cell_loss(whole, cells)
+            + 0.1 * F.cross_entropy(guess, backdrops)
+        )
         if run.step % 100 == 0:
             pictures, cells, backdrops = unseen.batch(torch.arange(256))
             with torch.no_grad():
                 found = vision(normalised(pictures))
                 patches, whole, guess = modules["examiner"](
-                    found.last_hidden_state[:, 1:], found.image_embeds)
-            run.report(patches=cells_right(patches, cells), whole=cells_right(whole, cells),
-                       backdrop=round((guess.argmax(-1) == backdrops).float().mean().item(), 4))
+                    found.last_hidden_state[:, 1:], found.image_embeds
+                )
+            run.report(
+                patches=cells_right(patches, cells),
+                whole=cells_right(whole, cells),
+                backdrop=round((guess.argmax(-1) == backdrops).float().mean().item(), 4),
+            )
             run.save()
 
 

@@ -1,6 +1,7 @@
 """What every training script shares: resumable state, schedule, moving average, the log; and what
 the scripts that train an adapter share: the command line and the finished model.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -18,12 +19,12 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from text import load_tokenizer
 
 
-def learning_rate(step: int, total: int, peak: float, warmup: int = 100, floor: float = 0.02) -> float:
-    """Linear warm-up, then a cosine from `peak` down to `floor * peak`."""
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    done = min(1.0, (step - warmup) / max(1, total - warmup))
-    return peak * (floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * done)))
+def learning_rate(
+    step: int, progress: float, peak: float, warmup: int = 100, floor: float = 0.02
+) -> float:
+    """Linear warm-up over `warmup` steps; a cosine over the whole from `peak` to `floor * peak`."""
+    cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress)))
+    return peak * min(1.0, (step + 1) / max(1, warmup)) * (floor + (1.0 - floor) * cosine)
 
 
 class Average:
@@ -49,20 +50,46 @@ class Average:
 
 
 class Run:
-    """State of one training: modules, optimiser, average, step and seconds; kept in one file."""
+    """State of one training: modules, optimiser, average, step and seconds; kept in one file.
 
-    def __init__(self, path: str | Path, modules: dict, parameters, total: int, peak: float,
-                 decay: float = 0.999, weight_decay: float = 0.0, warmup: int = 100):
+    It is over after `total` steps, or after `minutes` of its own running where that is given: the
+    learning rate then falls with the time that is used up.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        modules: dict,
+        parameters,
+        total: int,
+        peak: float,
+        decay: float = 0.999,
+        weight_decay: float = 0.0,
+        warmup: int = 100,
+        minutes: float = 0.0,
+    ):
         self.path, self.modules, self.total, self.peak = Path(path), modules, total, peak
-        self.warmup = warmup
+        self.warmup, self.minutes = warmup, minutes
         self.parameters = [p for p in parameters if p.requires_grad]
-        self.optimiser = torch.optim.AdamW(self.parameters, lr=peak, betas=(0.9, 0.99),
-                                           weight_decay=weight_decay, foreach=True)
+        self.optimiser = torch.optim.AdamW(
+            self.parameters, lr=peak, betas=(0.9, 0.99), weight_decay=weight_decay, foreach=True
+        )
         self.average = Average(self.parameters, decay)
-        self.step, self.seconds, self.started, self.losses = 0, 0.0, time.time(), []
+        self.step, self.seconds, self.losses = 0, 0.0, []
+        self.started = self.saved = time.time()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.exists():
             self._load()
+
+    def progress(self) -> float:
+        """How much of the training is done, from 0 to 1."""
+        if self.minutes:
+            return min(1.0, self.elapsed() / (60 * self.minutes))
+        return min(1.0, self.step / self.total)
+
+    def done(self) -> bool:
+        """Whether the training is over."""
+        return self.progress() >= 1.0
 
     def _load(self) -> None:
         state = torch.load(self.path, weights_only=True)
@@ -85,15 +112,27 @@ class Run:
     def save(self) -> None:
         """Writes the whole state; a stop in between leaves the earlier file whole."""
         state = {name: module.state_dict() for name, module in self.modules.items()}
-        state |= {"optimiser": self.optimiser.state_dict(), "average": self.average.shadow,
-                  "step": self.step, "seconds": self.elapsed()}
+        state |= {
+            "optimiser": self.optimiser.state_dict(),
+            "average": self.average.shadow,
+            "step": self.step,
+            "seconds": self.elapsed(),
+        }
         draft = self.path.with_suffix(".part")
         torch.save(state, draft)
         os.replace(draft, self.path)
+        self.saved = time.time()
+
+    def save_if_due(self, seconds: float = 90.0) -> bool:
+        """Saves if the last time is that long ago; whether it did."""
+        due = time.time() - self.saved > seconds
+        if due:
+            self.save()
+        return due
 
     def advance(self, loss: torch.Tensor, clip: float = 1.0) -> None:
         """One optimiser step on `loss`."""
-        rate = learning_rate(self.step, self.total, self.peak, self.warmup)
+        rate = learning_rate(self.step, self.progress(), self.peak, self.warmup)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
@@ -108,7 +147,11 @@ class Run:
         """One JSON line: step, seconds, mean loss since the last line, and other figures."""
         mean = sum(self.losses) / max(1, len(self.losses))
         self.losses.clear()
-        line = {"step": self.step, "seconds": round(self.elapsed()), "loss": round(mean, 5)} | figures
+        line = {
+            "step": self.step,
+            "seconds": round(self.elapsed()),
+            "loss": round(mean, 5),
+        } | figures
         print(json.dumps(line), flush=True)
 
 
@@ -121,20 +164,25 @@ def setup(threads: int, seed: int) -> None:
 def adapter_parser(text: str, paths: tuple[str, ...], **defaults) -> argparse.ArgumentParser:
     """The options of a script that trains an adapter: required paths, then numbers with defaults.
 
-    Every default becomes an option of its own type; threads and seed are always there.
+    Every default becomes an option of its own type.  Always there: what to start from, how long to
+    train where that is not in steps, threads and seed.
     """
-    parser = argparse.ArgumentParser(description=text,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=text, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     for name in paths:
         parser.add_argument(name, required=True)
     for name, value in (defaults | {"threads": 1, "seed": 1}).items():
         parser.add_argument("--" + name, type=type(value), default=value)
+    parser.add_argument("--start", default="", help="a finished adapter of this kind to go on from")
+    parser.add_argument("--minutes", type=float, default=0.0, help="stop by then; 0: by steps")
     return parser
 
 
 @dataclass(frozen=True)
 class Base:
     """A finished model that an adapter is trained on."""
+
     tokenizer: CLIPTokenizer
     encoder: CLIPTextModel
     unet: UNet2DConditionModel
@@ -144,5 +192,8 @@ def load_base(folder: str, layout: torch.memory_format = torch.channels_last) ->
     """The model in `folder` in single precision, text encoder and UNet frozen."""
     encoder = CLIPTextModel.from_pretrained(folder + "/text_encoder").float().eval()
     unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet").float()
-    return Base(load_tokenizer(folder + "/tokenizer"), encoder.requires_grad_(False),
-                unet.to(memory_format=layout).requires_grad_(False))
+    return Base(
+        load_tokenizer(folder + "/tokenizer"),
+        encoder.requires_grad_(False),
+        unet.to(memory_format=layout).requires_grad_(False),
+    )
