@@ -35,6 +35,7 @@ from reader import read
 from scenes import NATIVE, Scene, sample_scene
 
 HELD_OUT_SEED = 20_000_003
+LAID_OUT = ("control", "t2i", "inpaint")
 SAMPLERS = ("pndm", "ddim", "dpmpp", "euler", "lcm")
 
 
@@ -45,6 +46,11 @@ def held_out_scenes(count: int, size: str = f"{NATIVE}x{NATIVE}") -> list[tuple[
     """
     rng = random.Random(HELD_OUT_SEED)
     return [sample_scene(rng, (1, 2), *parse_size(size)) for _ in range(count)]
+
+
+def asked(count: int, mode: str, size: str) -> list[tuple[Scene, str]]:
+    """What is asked for at a size: scenes laid out for it where their edges or places are shown."""
+    return held_out_scenes(count, size) if mode in LAID_OUT else held_out_scenes(count)
 
 
 def held_out(count: int) -> list[str]:

@@ -29,7 +29,7 @@ import torch
 from PIL import Image
 
 from ember import ember_right
-from evaluate import SAMPLERS, held_out_scenes, judge_all, load_folder, make_sampler, save_pictures
+from evaluate import SAMPLERS, asked, judge_all, load_folder, make_sampler, save_pictures
 from holes import kept, spoiled
 from judge import verdict
 from reader import read, silhouette
@@ -227,7 +227,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     if args.pictures:
         head, captions, pictures = load_folder(Path(args.pictures))
-        scenes = held_out_scenes(len(captions))
+        scenes = asked(len(captions), args.mode, head["size"])
     else:
         head = {
             "by": "diffusers",
@@ -236,7 +236,7 @@ def main() -> None:
             "steps": args.steps,
             "guidance": args.guidance,
         }
-        scenes = held_out_scenes(args.count)
+        scenes = asked(args.count, args.mode, args.size)
         pictures = DRAWERS[args.mode](args, scenes)
     if args.save:
         save_pictures(args.save, [text for _, text in scenes], pictures)
