@@ -121,14 +121,14 @@ def sweep_methods(study: Study) -> None:
 
 def sweep_adapters(study: Study) -> None:
     """Whether other adapters still do their work beside the ResAdapter."""
-    model = Path(study.args.model)
+    model = study.args.model
     adapters: dict[str, tuple[str, Options]] = {
-        "ControlNet": ("control", {"control": model / "controlnet-canny"}),
-        "IP-Adapter": ("ip", {"ip": model / "ip-adapter"}),
-        "style LoRA": ("style", {"style": model / "style-ember" / "ember.safetensors"}),
+        "ControlNet": ("control", {"control": f"{model}/controlnet-canny"}),
+        "IP-Adapter": ("ip", {"ip": f"{model}/ip-adapter"}),
+        "style LoRA": ("style", {"style": f"{model}/style-ember/ember.safetensors"}),
         "LCM-LoRA": (
             "",
-            {"lcm": model / "lcm-lora", "sampler": "lcm", "steps": 4, "guidance": 1.0},
+            {"lcm": f"{model}/lcm-lora", "sampler": "lcm", "steps": 4, "guidance": 1.0},
         ),
     }
     fit: Options = {"resadapter": study.args.resadapter}

@@ -47,7 +47,7 @@ def arguments() -> argparse.Namespace:
         parser.add_argument(name, required=True)
     parser.add_argument("--unet", help="folder of a UNet to go on from")
     parser.add_argument("--steps", type=int, default=8500)
-    parser.add_argument("--minutes", type=float, default=0.0, help="stop by then; 0: by steps")
+    parser.add_argument("--minutes", type=float, default=0.0, help="processor time; 0: by steps")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--alone", type=int, default=800, help="first steps with single objects")

@@ -142,7 +142,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--whole", type=int, default=1000, help="last steps with whole scenes")
     parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--minutes", type=float, default=0.0, help="stop by then; 0: by steps")
+    parser.add_argument("--minutes", type=float, default=0.0, help="processor time; 0: by steps")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()

@@ -52,8 +52,8 @@ class Average:
 class Run:
     """State of one training: modules, optimiser, average, step and seconds; kept in one file.
 
-    It is over after `total` steps, or after `minutes` of its own running where that is given: the
-    learning rate then falls with the time that is used up.
+    It is over after `total` steps, or after `minutes` of processor time where that is given: the
+    learning rate then falls with the time that is used up; waiting for a busy processor is free.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Run:
         )
         self.average = Average(self.parameters, decay)
         self.step, self.seconds, self.losses = 0, 0.0, []
-        self.started = self.saved = time.time()
+        self.started, self.saved = time.process_time(), time.time()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.exists():
             self._load()
@@ -102,8 +102,8 @@ class Run:
         print(f"resumed at step {self.step}", flush=True)
 
     def elapsed(self) -> float:
-        """Seconds of training so far, earlier sessions included."""
-        return self.seconds + time.time() - self.started
+        """Seconds of processor time so far, earlier runs included."""
+        return self.seconds + time.process_time() - self.started
 
     def generator(self, seed: int) -> torch.Generator:
         """Random numbers that follow from the seed and the step at which this session begins."""
@@ -175,7 +175,7 @@ def adapter_parser(text: str, paths: tuple[str, ...], **defaults) -> argparse.Ar
     for name, value in (defaults | {"threads": 1, "seed": 1}).items():
         parser.add_argument("--" + name, type=type(value), default=value)
     parser.add_argument("--start", default="", help="a finished adapter of this kind to go on from")
-    parser.add_argument("--minutes", type=float, default=0.0, help="stop by then; 0: by steps")
+    parser.add_argument("--minutes", type=float, default=0.0, help="processor time; 0: by steps")
     return parser
 
 
