@@ -45,22 +45,5 @@ struct KnownExceptions {
     known: [])
 
   static let ties = KnownExceptions(
-    rule: "folders that use each other",
-    known: [
-      "DiffusionModels: ControlNet and UNet",
-      "DiffusionModels: Denoise and UNet",
-      "DiffusionModels: Layers and UNet",
-      "GraphRuntime: Cache and Document",
-      "GraphRuntime: Cache and Execute",
-      "GraphRuntime: Cache and Node",
-      "Nodes: ImagePrompt and Values",
-      "Nodes: Models and Values",
-      "TensorRuntime: Dispatch and Ops",
-      "TensorRuntime: Ops and Tensor",
-      "Weights: Layout and LoRA",
-      "Weights: Safetensors and Sources",
-      "Weights: Sources and Torch",
-      "resgraph:  and Terminal",
-      "resgraph: Commands and Terminal",
-    ])
+    rule: "folders that use each other", known: [])
 }

@@ -16,7 +16,7 @@ import Testing
       "Training": models,
       "GraphRuntime": ["ResgraphFiles", "CYAML"],
       "Nodes": training.union(["GraphRuntime"]),
-      "resgraph": ["ResgraphFiles", "GraphRuntime", "Resgraph"],
+      "resgraph": models.union(["GraphRuntime", "Resgraph"]),
       "resgraph-bench": training,
     ]
   }()

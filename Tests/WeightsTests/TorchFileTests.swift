@@ -133,6 +133,6 @@ struct TorchFileTests {
     }
     bytes += [0x74, 0x73, 0x58, 1, 0, 0, 0, 0x7A, 0x68, 24, 0x73, 0x2E]
     let message = refusal { _ = try TorchFile(bytes: TestZip([("a/data.pkl", bytes)]).bytes) }
-    #expect(message?.contains("more than 1000000 items") == true, "\(message ?? "accepted")")
+    #expect(message?.contains("more than") == true, "\(message ?? "accepted")")
   }
 }

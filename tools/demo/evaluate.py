@@ -178,7 +178,8 @@ def run_draw(args) -> dict:
 
 def load_folder(folder: Path) -> tuple[dict, list[str], list[np.ndarray]]:
     """The settings, captions and pictures that lie in a folder."""
-    rows = [json.loads(line) for line in open(folder / "metadata.jsonl", encoding="utf-8")]
+    lines = (folder / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
     pictures = [np.asarray(Image.open(folder / row["file_name"]).convert("RGB")) for row in rows]
     notes = folder / "settings.json"
     head = json.loads(notes.read_text(encoding="utf-8")) if notes.exists() else {}

@@ -97,7 +97,8 @@ def table(rows: list[dict], columns) -> str:
 
 def main() -> None:
     """Reads the lines and writes the page."""
-    rows = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8") if line.strip()]
+    lines = Path(sys.argv[1]).read_text("utf-8").splitlines()
+    rows = [json.loads(line) for line in lines if line.strip()]
     parts = [HEAD]
     drawn = [row for row in rows if "adapter" not in row]
     native = [row for row in drawn if row["size"] == "128x128"]

@@ -4,8 +4,9 @@
 import json
 
 import torch
-from common import GOLDENS, generator, half_state, seed_weights, write
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+from common import GOLDENS, generator, half_state, seed_weights, write
 
 SHARED = {
     "vocab_size": 99,

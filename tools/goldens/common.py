@@ -19,8 +19,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 warnings.filterwarnings("ignore")
 
 import torch  # noqa: E402
-from made_with import record_script  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
+
+from made_with import record_script  # noqa: E402
 
 TESTS = pathlib.Path(__file__).resolve().parents[2] / "Tests"
 GOLDENS = TESTS / "GoldenTests" / "Goldens"

@@ -7,8 +7,9 @@ Run from anywhere: `python tools/goldens/control_make.py [name]...`
 import sys
 
 import torch
-from common import half_state, normal, seed_weights, write
 from diffusers import ControlNetModel, T2IAdapter
+
+from common import half_state, normal, seed_weights, write
 
 CONTROLNETS = {
     "sd1": dict(

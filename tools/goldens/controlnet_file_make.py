@@ -13,11 +13,12 @@ import shutil
 from pathlib import Path
 
 import torch
-from common import normal, seed_weights
 from diffusers import ControlNetModel
 from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
-from made_with import record_script
 from safetensors.torch import save_file
+
+from common import normal, seed_weights
+from made_with import record_script
 
 FOLDER = Path("Tests/NodesTests/Goldens/controlnet-file")
 SHARED = {

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from made_with import record_script
 from PIL import Image
+
+from made_with import record_script
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "demo"))
 from evaluate import held_out_scenes  # noqa: E402

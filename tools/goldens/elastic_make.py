@@ -26,10 +26,11 @@ import types
 
 import numpy as np
 import torch
-from common import GOLDENS, half_state, normal, seed_weights, write
 from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, UNet2DConditionModel
-from made_with import record_script
 from PIL import Image
+
+from common import GOLDENS, half_state, normal, seed_weights, write
+from made_with import record_script
 
 TEXT = 24
 SCHEDULER = dict(

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes the picture goldens of Tests/PicturesTests/Goldens/images from Pillow, OpenCV and libpng's own
-variety.
+"""Makes the picture goldens of Tests/PicturesTests/Goldens/images from Pillow, OpenCV and libpng's
+own variety.
 
 Run from the repository root, with pillow, numpy and opencv-python installed:
     python tools/goldens/image_cases.py
@@ -17,8 +17,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from made_with import record_script
 from PIL import Image, ImageOps
+
+from made_with import record_script
 
 FOLDER = Path("Tests/PicturesTests/Goldens/images")
 

@@ -28,10 +28,11 @@ from diffusers import (
     T2IAdapter,
     UNet2DConditionModel,
 )
-from made_with import record_script
 from PIL import Image
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from made_with import record_script
 
 FOLDER = Path("Tests/NodesTests/Goldens/tiny")
 PROMPT = "a red lighthouse on a hill, (very) detailed"

@@ -11,16 +11,17 @@ import shutil
 from pathlib import Path
 
 import torch
-from common import seed_weights
 from diffusers import (
     ControlNetModel,
     StableDiffusionControlNetInpaintPipeline,
     StableDiffusionInpaintPipeline,
     UNet2DConditionModel,
 )
-from made_with import record_script
 from PIL import Image
 from safetensors.torch import save_file
+
+from common import seed_weights
+from made_with import record_script
 
 TINY = Path("Tests/NodesTests/Goldens/tiny")
 FOLDER = Path("Tests/NodesTests/Goldens/inpaint")

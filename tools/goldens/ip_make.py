@@ -8,8 +8,9 @@ Run from anywhere: `python tools/goldens/ip_make.py [base|plus|full|base_sdxl]..
 import sys
 
 import torch
-from common import generator, normal, seed_weights, write
 from diffusers import UNet2DConditionModel
+
+from common import generator, normal, seed_weights, write
 from unet_make import CONFIGS
 
 SIZE = (9, 13)

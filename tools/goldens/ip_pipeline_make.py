@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from diffusers import StableDiffusionPipeline
 from diffusers.image_processor import IPAdapterMaskProcessor
-from ip_make import attention_shapes, projector_shapes, tensors
-from made_with import record_script
 from PIL import Image
 from safetensors.torch import save_file
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+from ip_make import attention_shapes, projector_shapes, tensors
+from made_with import record_script
 
 TINY = Path("Tests/NodesTests/Goldens/tiny")
 FOLDER = Path("Tests/NodesTests/Goldens/ip-adapter")

@@ -6,8 +6,9 @@ Run from the repository root: `python tools/goldens/latent_resize_make.py`
 """
 
 import torch
-from common import normal
 from safetensors.torch import save_file
+
+from common import normal
 
 SIZES = [(12, 20), (9, 15), (5, 7), (3, 10), (6, 23), (1, 1)]
 MODES = ["nearest-exact", "nearest", "bilinear", "bicubic", "area"]

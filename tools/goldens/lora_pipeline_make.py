@@ -12,8 +12,9 @@ from pathlib import Path
 
 import torch
 from diffusers import StableDiffusionPipeline
-from made_with import record_script
 from safetensors.torch import save_file
+
+from made_with import record_script
 
 GOLDENS = Path("Tests/NodesTests/Goldens")
 FOLDER = GOLDENS / "lora"

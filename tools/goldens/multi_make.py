@@ -11,8 +11,9 @@ import functools
 import json
 
 import torch
-from common import GOLDENS, generator, write
 from diffusers import StableDiffusionPanoramaPipeline
+
+from common import GOLDENS, generator, write
 from pipeline_make import SD, Fixture
 from sampler_make import CLASSES
 

@@ -38,11 +38,12 @@ from diffusers import (
     StableDiffusionXLPipeline,
     T2IAdapter,
 )
-from made_with import record_script
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import CLIPVisionModelWithProjection
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+from made_with import record_script
 
 GOLDENS = Path("Tests/NodesTests/Goldens")
 FOLDER = GOLDENS / "pairs"

@@ -7,8 +7,9 @@ The models are those of the fixture `pipeline`, which must exist. The mask is gi
 import json
 
 import torch
-from common import GOLDENS, SIZES, generator, normal, write
 from diffusers import StableDiffusionInpaintPipeline
+
+from common import GOLDENS, SIZES, generator, normal, write
 from pipeline_make import SD, Fixture
 from sampler_make import CLASSES
 

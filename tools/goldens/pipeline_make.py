@@ -13,7 +13,6 @@ cases.safetensors                    token ids, "<case>.latents" (final, scaled)
 import json
 
 import torch
-from common import GOLDENS, SIZES, generator, half_state, normal, seed_weights, write
 from diffusers import (
     AutoencoderKL,
     StableDiffusionImg2ImgPipeline,
@@ -21,8 +20,10 @@ from diffusers import (
     UNet2DConditionModel,
 )
 from safetensors.torch import load_file, save_file
-from sampler_make import CLASSES, SD, overrides
 from transformers import CLIPTextConfig, CLIPTextModel
+
+from common import GOLDENS, SIZES, generator, half_state, normal, seed_weights, write
+from sampler_make import CLASSES, SD, overrides
 
 OUT = GOLDENS / "pipeline"
 RANK = 4

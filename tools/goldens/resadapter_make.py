@@ -6,10 +6,11 @@ Run from anywhere: `python tools/goldens/resadapter_make.py`
 """
 
 import torch
-from common import GOLDENS, generator, normal, seed_weights, write
 from diffusers import UNet2DConditionModel
 from diffusers.loaders import StableDiffusionLoraLoaderMixin
 from safetensors.torch import save_file
+
+from common import GOLDENS, generator, normal, seed_weights, write
 from unet_make import CONFIGS
 
 RANK, ALPHA = 4, 2.0

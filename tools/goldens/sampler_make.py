@@ -12,7 +12,6 @@ import json
 
 import numpy as np
 import torch
-from common import GOLDENS, generator, normal, write
 from diffusers import (
     DDIMScheduler,
     DDPMScheduler,
@@ -24,6 +23,8 @@ from diffusers import (
     PNDMScheduler,
     UniPCMultistepScheduler,
 )
+
+from common import GOLDENS, generator, normal, write
 
 CLASSES = {
     "ddim": DDIMScheduler,

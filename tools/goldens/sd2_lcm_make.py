@@ -13,7 +13,6 @@ import shutil
 
 import diffusers
 import torch
-from common import seed_weights
 from diffusers import (
     DDIMScheduler,
     LatentConsistencyModelPipeline,
@@ -21,8 +20,10 @@ from diffusers import (
     StableDiffusionPipeline,
     UNet2DConditionModel,
 )
-from made_with import record_script
 from safetensors.torch import save_file
+
+from common import seed_weights
+from made_with import record_script
 from tiny_families import (
     NEGATIVE,
     PROMPT,

@@ -10,7 +10,6 @@ Run after sdxl_make.py, image_tiny_model.py and ip_pipeline_make.py, with torch 
 import re
 
 import torch
-from common import generator, seed_weights
 from diffusers import (
     ControlNetModel,
     LCMScheduler,
@@ -18,15 +17,17 @@ from diffusers import (
     StableDiffusionXLControlNetPipeline,
     T2IAdapter,
 )
+from PIL import Image
+from safetensors.torch import save_file
+from transformers import CLIPVisionModelWithProjection
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+from common import generator, seed_weights
 from ip_make import attention_shapes, projector_shapes, tensors
 from ldm_names import unet_module
 from made_with import record_script
-from PIL import Image
-from safetensors.torch import save_file
 from sdxl_make import draw, pipeline
 from tiny_families import ROOT, fresh, halves, save_numbers
-from transformers import CLIPVisionModelWithProjection
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 UNET = re.compile(
     r".*(attn[12]\.to_[qkv]|attn2\.to_out\.0|ff\.net\.(0\.proj|2)|proj_in|conv1|conv_shortcut|time_emb_proj|samplers\.0\.conv)"

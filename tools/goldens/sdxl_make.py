@@ -9,8 +9,9 @@ The weights are random; they prove that the engine computes what diffusers compu
 
 import diffusers
 import torch
-from common import seed_weights
 from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
+
+from common import seed_weights
 from made_with import record_script
 from tiny_families import (
     NEGATIVE,

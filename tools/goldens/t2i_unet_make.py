@@ -8,8 +8,9 @@ family. Run from anywhere: `python tools/goldens/t2i_unet_make.py [name]...`
 import sys
 
 import torch
-from common import GOLDENS, half_state, normal, seed_weights, write
 from diffusers import T2IAdapter, UNet2DConditionModel
+
+from common import GOLDENS, half_state, normal, seed_weights, write
 from made_with import record_script
 
 COMMON = dict(cross_attention_dim=20, attention_head_dim=4, norm_num_groups=4, layers_per_block=1)

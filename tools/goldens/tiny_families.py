@@ -16,13 +16,14 @@ import tempfile
 from pathlib import Path
 
 import torch
-from common import seed_weights
 from diffusers import AutoencoderKL
+from safetensors.torch import save_file
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+from common import seed_weights
 from image_tiny_model import tokenizer as small_tokenizer
 from ldm_names import assemble, check, plan_of
-from safetensors.torch import save_file
 from tokenizer_make import write_vocabulary
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 ROOT = Path(__file__).resolve().parents[2] / "Tests" / "NodesTests" / "Goldens"
 PROMPT = "a red lighthouse on a hill, (very) detailed"

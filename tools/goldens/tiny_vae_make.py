@@ -13,9 +13,10 @@ import torch
 from diffusers import AutoencoderTiny
 from diffusers.image_processor import VaeImageProcessor
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_img2img import retrieve_latents
-from made_with import record_script
 from PIL import Image
 from safetensors.torch import save_file
+
+from made_with import record_script
 
 FOLDER = Path("Tests/NodesTests/Goldens/tiny-vae")
 PHOTO = Path("Tests/NodesTests/Goldens/tiny/photo.png")

@@ -18,9 +18,10 @@ import shutil
 import struct
 import tempfile
 
+from transformers import AddedToken, CLIPTokenizer
+
 from made_with import record_script
 from tokenizer_tables import byte_characters, merges
-from transformers import AddedToken, CLIPTokenizer
 
 OUT = (
     pathlib.Path(__file__).resolve().parents[2] / "Tests" / "GoldenTests" / "Goldens" / "tokenizer"

@@ -8,7 +8,6 @@ Needs torch and diffusers; see made_with.json in each fixture folder for the ver
 import sys
 
 import torch
-from common import SIZES, half_state, normal, seed_weights, write
 from diffusers import LatentConsistencyModelPipeline, UNet2DConditionModel
 from diffusers.models.attention import BasicTransformerBlock
 from diffusers.models.downsampling import Downsample2D
@@ -17,6 +16,8 @@ from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.transformers.transformer_2d import Transformer2DModel
 from diffusers.models.unets import unet_2d_blocks as blocks
 from diffusers.models.upsampling import Upsample2D
+
+from common import SIZES, half_state, normal, seed_weights, write
 
 TIME, TEXT = 40, 12  # widths of the time embedding and of the text in the lone blocks
 

@@ -8,13 +8,14 @@ Run from anywhere: `python tools/goldens/vae_make.py [parts|loud|tiny|sd|plain].
 import sys
 
 import torch
-from common import half_state, normal, seed_weights, write
 from diffusers import AutoencoderKL, AutoencoderTiny
 from diffusers.models.unets.unet_2d_blocks import (
     DownEncoderBlock2D,
     UNetMidBlock2D,
     UpDecoderBlock2D,
 )
+
+from common import half_state, normal, seed_weights, write
 
 CONFIGS = {
     # The released layout: four levels, both 1x1 convolutions, attention in the middle.

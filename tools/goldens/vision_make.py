@@ -6,6 +6,7 @@ Run from anywhere: `python tools/goldens/vision_make.py`
 
 import torch
 import transformers
+
 from common import half_state, normal, seed_weights, write
 
 CONFIGS = {

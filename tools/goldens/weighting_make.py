@@ -27,8 +27,9 @@ import json
 import re
 
 import torch
-from common import GOLDENS, half_state, seed_weights, write
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+from common import GOLDENS, half_state, seed_weights, write
 
 TINY = GOLDENS.parents[1] / "NodesTests" / "Goldens" / "tiny" / "model"
 ROOM = 75

@@ -7,9 +7,10 @@ Run from anywhere: `python tools/goldens/weights_lora_make.py`
 import json
 
 import torch
+from safetensors.torch import save_file
+
 from common import WEIGHT_FIXTURES, fresh_folder
 from made_with import record_script
-from safetensors.torch import save_file
 
 TARGETS = [
     "conv_in",

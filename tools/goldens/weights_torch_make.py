@@ -11,9 +11,10 @@ import types
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
+
 from common import WEIGHT_FIXTURES, fresh_folder
 from made_with import record_script
-from safetensors.torch import save_file
 
 
 def torch_files():

@@ -47,7 +47,7 @@ public struct UNetControls: Sendable {
   /// Features of T2I-Adapters, already scaled and summed: one per level, then one for the middle.
   public var features: [Tensor] = []
 
-  /// Nothing.
+  /// Makes controls that add nothing.
   public init() {}
 }
 

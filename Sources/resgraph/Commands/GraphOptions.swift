@@ -16,7 +16,8 @@ struct GraphOptions: ParsableArguments {
 
   @Option(
     name: .customLong("set-file"), parsing: .singleValue,
-    help: ArgumentHelp("Sets a parameter or a port to the text of a file.", valueName: "name=@file"))
+    help: ArgumentHelp("Sets a parameter or a port to the text of a file.", valueName: "name=@file")
+  )
   var setFiles: [String] = []
 
   @Option(
