@@ -6,9 +6,9 @@ import Musl
 import Darwin
 #endif
 
-/// Writes files so that a reader sees the old content or the new, never a part.
+/// Writes files so that a reader sees either the old content or the new one, never a part.
 package enum AtomicFile {
-  /// Writes a file: to a temporary name in the same folder, synced, then renamed.
+  /// Writes a file under a temporary name in the same folder, syncs it and renames it.
   ///
   /// - Parameters:
   ///   - bytes: The content.
@@ -21,7 +21,8 @@ package enum AtomicFile {
     try write(to: path, permissions: permissions) { try $0.write(bytes) }
   }
 
-  /// Writes a file piece by piece: to a temporary name in the same folder, synced, then renamed.
+  /// Writes a file piece by piece under a temporary name in the same folder, syncs it and renames
+  /// it.
   ///
   /// - Parameters:
   ///   - path: Where; missing folders are made.
@@ -89,7 +90,8 @@ package enum AtomicFile {
     return (path, descriptor)
   }
 
-  /// Finds out whether a file could be written: makes its folder and another file there for a moment.
+  /// Finds out whether a file could be written: makes its folder and another file there for a
+  /// moment.
   ///
   /// Folders that had to be made are removed again.
   ///
@@ -138,7 +140,7 @@ package enum AtomicFile {
     throw FileError("write", path, .notAFile(kind))
   }
 
-  /// Makes the rename durable; a file system that cannot is no reason to fail.
+  /// Makes the rename durable, where the file system can.
   private static func syncFolder(_ path: String) {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return }

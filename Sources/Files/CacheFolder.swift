@@ -6,10 +6,11 @@ import Musl
 import Darwin
 #endif
 
-/// The folder for what a program may lose and find out anew: speeds of this machine, digests of files.
+/// The folder of files that can be deleted at any time, because the program makes them again when
+/// it needs them: measured speeds of this machine, digests of files.
 package enum CacheFolder {
-  /// `$RESGRAPH_CACHE`, else `resgraph` in the cache folder of the XDG rules; nil where the
-  /// environment names no such place.
+  /// The value of `$RESGRAPH_CACHE` or, where that is not set, `resgraph` in the cache folder of
+  /// the XDG rules; nil where the environment names neither.
   package static var path: String? {
     if let own = variable("RESGRAPH_CACHE") { return own }
     if let shared = variable("XDG_CACHE_HOME") { return "\(shared)/resgraph" }

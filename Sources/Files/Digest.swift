@@ -1,6 +1,7 @@
 import Crypto
 
-/// SHA-256 identities of descriptions and of bytes in memory; those of files come from `FileDigester`.
+/// SHA-256 identities of descriptions and of bytes in memory; those of files come from
+/// `FileDigester`.
 package enum Digest {
   /// The SHA-256 of a list of texts, each preceded by its length, so that no two lists collide.
   ///
@@ -26,7 +27,8 @@ package enum Digest {
     return hexadecimal(hash.finalize())
   }
 
-  /// The first four bytes of a text's MD5, as some programs derive seeds from names; never an identity.
+  /// The first four bytes of a text's MD5, as some programs derive seeds from names; never an
+  /// identity.
   ///
   /// - Parameter text: The text.
   /// - Returns: The number that the first eight hexadecimal digits of the digest spell.

@@ -10,24 +10,24 @@ import Darwin
 
 /// Remembers the digests of large files from one process to the next.
 ///
-/// A checkpoint of some gigabytes takes seconds to digest. What is remembered counts for exactly the
-/// file it was found for: same device, inode, size, time of modification and time of change, the last
-/// of which nobody can set back. A file that changed a moment ago is neither remembered nor looked up,
-/// for a clock of coarse ticks would not show its next change.
+/// A checkpoint of some gigabytes takes seconds to digest. A digest counts only for a file with the
+/// same device, inode, size, time of modification and time of change, the last of which nobody can
+/// set back. A file that changed a moment ago is neither remembered nor looked up, because the
+/// clock may be too coarse to show its next change.
 ///
-/// The memory is one text file. One that is damaged, too long, or open to others' writing counts as
-/// empty, and the digests are found out anew.
+/// The memory is one text file. A file that is damaged, too long, or writable for others counts as
+/// empty, and the digests are computed again.
 package final class DigestMemory: Sendable {
   private let path: String
   private let now: @Sendable () -> Int64
 
-  /// Smaller files are read faster than they are looked up.
+  /// Files below this size are not remembered, because reading them is faster than looking them up.
   static let smallestSize: Int64 = 1 << 20
-  /// How long ago, in nanoseconds, a file must have changed.
+  /// How many nanoseconds ago the last change of a file must be.
   static let settlingTime: Int64 = 2_000_000_000
-  /// The newest digests that are kept.
+  /// How many digests are kept; they are the newest ones.
   static let capacity = 1024
-  /// No memory of so many entries is longer than this.
+  /// The length in bytes that no memory of so many entries exceeds.
   private static let longest = 1 << 20
   private static let header = "resgraph file digests 1"
 
@@ -64,14 +64,14 @@ package final class DigestMemory: Sendable {
 
   /// Remembers a digest, and forgets the oldest ones where there are too many.
   ///
-  /// Nothing depends on it: where it cannot be written, the next process digests again.
+  /// When the file cannot be written, the next process computes the digest again.
   ///
   /// - Parameters:
   ///   - digest: 64 lower-case hexadecimal digits.
   ///   - status: The file, as it was before it was read and still is.
   func remember(_ digest: String, of status: FileStatus) {
     guard status.size >= Self.smallestSize else { return }
-    // What other processes have remembered meanwhile is kept; an older version of the file is not.
+    // Entries of other processes are kept, but not those of older versions of this file.
     var entries = read().filter {
       ($0.status.device, $0.status.inode) != (status.device, status.inode)
     }
@@ -122,7 +122,8 @@ package final class DigestMemory: Sendable {
     hexadecimal(SHA256.hash(data: Array(text.utf8)))
   }
 
-  /// The content of a regular file of this user that nobody else may write, nil for any other.
+  /// The content of a regular file that belongs to this user and that nobody else may write; nil
+  /// for any other file.
   private static func ownBytes(_ path: String) -> [UInt8]? {
     guard let file = try? OpenFile(path) else { return nil }
     var info = stat()

@@ -11,8 +11,8 @@ import Darwin
 
 /// Digests the contents of files, and reads a file again only when it has changed.
 ///
-/// A file is known by its device, inode, size, time of modification and time of change. Its digest is
-/// remembered in this process, and through a `DigestMemory` by later ones.
+/// A file is known by its device, inode, size, time of modification and time of change. Its digest
+/// is remembered in this process, and through a `DigestMemory` by later ones.
 package final class FileDigester: Sendable {
   /// The digester of this process, with the memory in the cache folder that the environment names.
   ///
@@ -51,11 +51,11 @@ package final class FileDigester: Sendable {
   /// Digests a regular file, or a folder with everything below it.
   ///
   /// - Parameter path: An existing file or folder.
-  /// - Returns: 64 hexadecimal digits: for a file the SHA-256 of its bytes; for a folder that of its
-  ///   sorted names and their digests. Hidden files, and what is neither a file nor a folder, are left
-  ///   out of a folder.
-  /// - Throws: `FileError` when something cannot be read, is no file, or changes while it is read; what
-  ///   `check` throws.
+  /// - Returns: 64 hexadecimal digits: for a file the SHA-256 of its bytes; for a folder that of
+  ///   its sorted names and their digests. Hidden files, and what is neither a file nor a folder,
+  ///   are left out of a folder.
+  /// - Throws: `FileError` when something cannot be read, is no file, or changes while it is read;
+  ///   what `check` throws.
   package func digest(_ path: String) throws -> String {
     guard let status = FileStatus(path: path) else { throw FileError("open", path, code: errno) }
     if status.kind != .folder { return try digest(of: OpenFile(path)) }
@@ -63,11 +63,13 @@ package final class FileDigester: Sendable {
     return try digestFolder(path, status, &folders)
   }
 
-  /// Digests a file that is open: the bytes that its descriptor gives, whatever stands at its path now.
+  /// Digests a file that is open: the bytes that its descriptor gives, whatever stands at its path
+  /// now.
   ///
   /// - Parameter file: The file.
   /// - Returns: The SHA-256 of its bytes in 64 hexadecimal digits.
-  /// - Throws: `FileError` when it cannot be read or has changed since it was opened; what `check` throws.
+  /// - Throws: `FileError` when it cannot be read or has changed since it was opened; what `check`
+  ///   throws.
   package func digest(of file: OpenFile) throws -> String {
     let status = try file.checkUnchanged()
     if let digest = known.withLock({ $0[status] }) { return digest }
@@ -97,7 +99,8 @@ package final class FileDigester: Sendable {
     }
   }
 
-  /// Digests a folder; `folders` holds those met so far, with nil for those that are being digested.
+  /// Digests a folder; `folders` holds those met so far, with nil for those that are being
+  /// digested.
   private func digestFolder(
     _ path: String, _ status: FileStatus, _ folders: inout [FileStatus: String?]
   ) throws -> String {

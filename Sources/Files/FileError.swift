@@ -20,7 +20,7 @@ public struct FileError: Error, Hashable, Sendable {
     case changed
   }
 
-  /// What was tried: `open`, `write`.
+  /// The operation, such as `open` or `write`.
   public var operation: String
   /// The file.
   public var path: String

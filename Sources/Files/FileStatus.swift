@@ -6,19 +6,24 @@ import Musl
 import Darwin
 #endif
 
-/// Identity of a file's content as far as the file system tells without reading it.
+/// The identity of a file's content, as far as the file system knows it without reading the file.
 package struct FileStatus: Hashable, Sendable {
   package let device: UInt64
   package let inode: UInt64
   /// The length in bytes.
   package let size: Int64
-  /// When the content changed, in nanoseconds; programs can set it to what they like.
+  /// The time at which the content changed, in nanoseconds.
+  ///
+  /// Programs can set it.
   package let modified: Int64
-  /// When the content or anything about the file changed, in nanoseconds; nobody can set it.
+  /// The time at which the content or the attributes changed, in nanoseconds.
+  ///
+  /// Programs cannot set it.
   package let changed: Int64
   package let kind: FileKind
 
-  /// Asks the file system about what a path leads to; nil when there is nothing, or links lead nowhere.
+  /// Asks the file system about what a path leads to; nil when there is nothing, or links lead
+  /// nowhere.
   package init?(path: String) {
     var info = stat()
     guard stat(path, &info) == 0 else { return nil }

@@ -9,7 +9,7 @@ package func nearestName(to name: String, among candidates: some Sequence<String
   let typed = Array(name.lowercased().unicodeScalars)
   let allowed = max(1, min(3, typed.count / 3))
   var best: (name: String, distance: Int)?
-  // A graph of thousands of nodes is made by a program; no person mistyped a name in it.
+  // A graph of thousands of nodes was written by a program, which does not mistype names.
   for candidate in candidates.prefix(2000) where candidate.utf8.count <= 100 {
     let letters = Array(candidate.lowercased().unicodeScalars)
     guard abs(letters.count - typed.count) <= allowed else { continue }

@@ -8,13 +8,14 @@ import Darwin
 
 /// A file that is open for reading.
 ///
-/// This is the one place that decides what may be opened.
-/// Only regular files are opened. A folder, a device, a socket or a pipe is refused by the name of what
-/// it is; reading one might never end. The file is opened without blocking, and asked what it is once it
-/// is open, so that nothing can be put in its place in between. Links are followed.
+/// This is the one place that decides what may be opened. Only regular files are opened. A folder,
+/// a device, a socket or a pipe is refused by the name of what it is; reading one might never end.
+/// The file is opened without blocking, and asked what it is once it is open, so that nothing can
+/// be put in its place in between. Links are followed.
 ///
-/// A text that a person hands to the program (a graph, a file of parameters) may also come from a pipe
-/// under `/dev`: standard input, or a shell's `<(…)`. Other pipes might have nobody who writes to them.
+/// A text that a person hands to the program (a graph, a file of parameters) may also come from a
+/// pipe under `/dev`: standard input, or a shell's `<(…)`. Other pipes might have nobody who writes
+/// to them.
 package final class OpenFile: Sendable {
   /// What may be opened.
   package enum Rule: Sendable {
@@ -65,8 +66,8 @@ package final class OpenFile: Sendable {
 
   /// Finds out whether the open file still has the content that it had when it was opened.
   ///
-  /// - Returns: The file as it is now. Its time of change may be another one: a file that is renamed or
-  ///   removed while it is open keeps its content.
+  /// - Returns: The file as it is now. Its time of change may be another one: a file that is
+  ///   renamed or removed while it is open keeps its content.
   /// - Throws: `FileError` with the reason `changed` when it was shortened or written to.
   @discardableResult package func checkUnchanged() throws(FileError) -> FileStatus {
     guard let now = FileStatus(descriptor: descriptor), now.size == status.size,
@@ -75,8 +76,8 @@ package final class OpenFile: Sendable {
     return now
   }
 
-  /// Reads what follows to its end, which is not where the status says: a pipe has no length, nor have
-  /// the files of `/proc`.
+  /// Reads what follows to its end, which is not where the status says: a pipe has no length, nor
+  /// have the files of `/proc`.
   ///
   /// - Parameter limit: The most bytes that are read.
   /// - Returns: The bytes.

@@ -27,8 +27,8 @@ extension Engine {
   ///   - recordsGraph: Whether PNG files carry the graph that made them.
   ///   - onEvent: Told what happens; called on several threads, one call at a time.
   /// - Returns: The outputs, in the order of the graph.
-  /// - Throws: `NodeFailure` for the first node that failed, `RunCancelled`, and `FileError` when an
-  ///   output cannot be written, which is found before anything runs where possible.
+  /// - Throws: `NodeFailure` for the first node that failed, `RunCancelled`, and `FileError` when
+  ///   an output cannot be written, which is found before anything runs where possible.
   @discardableResult
   public func run(
     _ plan: Plan, into folder: String? = nil, recordsGraph: Bool = true,

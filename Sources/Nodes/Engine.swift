@@ -34,7 +34,7 @@ public struct Engine: Sendable {
     if let threads { Parallel.threadCount = threads }
     self.memoryBytes = memoryBytes
     catalog = try NodeCatalog.standard()
-    // Activations, latents and the program itself need their share.
+    // The rest is for activations, latents and the program itself.
     models = ModelStore(budgetBytes: (memoryBytes ?? MachineMemory.current.usable) / 10 * 7)
     var environment = RunEnvironment(files: FileAccess(), cancellation: cancellation)
     environment.services.add(models)
@@ -52,8 +52,8 @@ public struct Engine: Sendable {
   ///
   /// - Parameter request: The graph file, or a PNG that this engine wrote, and parameter values.
   /// - Returns: The graph, ready to be planned; warnings are in its `diagnostics`.
-  /// - Throws: `Diagnostics` with everything that is wrong; `FileError` when the graph file cannot be
-  ///   read; `NodeError` for a picture without a graph; `RunCancelled`.
+  /// - Throws: `Diagnostics` with everything that is wrong; `FileError` when the graph file cannot
+  ///   be read; `NodeError` for a picture without a graph; `RunCancelled`.
   public func validate(_ request: GraphRequest) throws -> ValidatedGraph {
     let validator = GraphValidator(
       catalog: catalog, environment: environment, outputEndings: WritableTypes.endings)
@@ -64,8 +64,8 @@ public struct Engine: Sendable {
   ///
   /// - Parameter graph: A valid graph.
   /// - Returns: The nodes that run, in order, and the memory that they need.
-  /// - Throws: `MemoryBudgetExceeded` when that is more than the engine may take; `NodeFailure` when
-  ///   a file named by a node cannot be read.
+  /// - Throws: `MemoryBudgetExceeded` when that is more than the engine may take; `NodeFailure`
+  ///   when a file named by a node cannot be read.
   public func plan(_ graph: ValidatedGraph) throws -> Plan {
     try Planner(memoryBudget: memoryBytes).plan(graph)
   }

@@ -2,7 +2,7 @@ import GraphRuntime
 import ResgraphPictures
 import TensorRuntime
 
-/// What a finished run leaves.
+/// The results of a finished run.
 public struct RunResult: Sendable {
   /// The outputs that were made, in the order of the graph.
   public let outputs: [RunOutput]
@@ -36,8 +36,8 @@ public struct RunOutput: Sendable {
   public let paths: [String]
   let value: (any PortValue)?
 
-  /// The pictures of an `Image` or a `Mask`, one for each of a batch, as 8-bit pixels; empty for other
-  /// types and for outputs that were written.
+  /// The pictures of an `Image` or a `Mask`, one for each of a batch, as 8-bit pixels; empty for
+  /// other types and for outputs that were written.
   public var pictures: [Picture] {
     guard let value = value as? any WritablePicture else { return [] }
     return PixelImage.pictures(value.tensor).map(Picture.init)

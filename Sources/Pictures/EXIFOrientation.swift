@@ -33,7 +33,7 @@ package struct EXIFOrientation: Equatable {
     self.init(code: found)
   }
 
-  /// Whether width and height change places.
+  /// Whether turning the picture exchanges its width and height.
   package var swapsSides: Bool { code >= 5 }
 
   /// Turns a stored picture upright.

@@ -2,9 +2,9 @@ import CImageIO
 
 /// The chunks of a PNG file in memory, in their order, read without libpng.
 ///
-/// libpng sets memory aside for whatever length a chunk claims and unpacks every text; here nothing is
-/// copied or unpacked but the one chunk that is asked for. The walk ends at the first chunk that does
-/// not lie inside the file.
+/// libpng sets memory aside for whatever length a chunk claims and unpacks every text; here nothing
+/// is copied or unpacked but the one chunk that is asked for. The walk ends at the first chunk that
+/// does not lie inside the file.
 struct PNGChunks: Sequence, IteratorProtocol {
   /// One chunk: its four-letter type and where its content lies in the file.
   struct Chunk {

@@ -8,9 +8,12 @@ import Musl
 import Darwin
 #endif
 
-/// What can go wrong while weights are read, matched or written; every case says where.
+/// The errors of reading, matching and writing weights.
+///
+/// Every case says where it happened.
 public enum WeightError: Error, Sendable, Equatable {
-  /// A file is missing, cannot be read or written, is no regular file, or changed while it was open.
+  /// A file is missing, cannot be read or written, is no regular file, or changed while it was
+  /// open.
   case file(FileError)
   /// The folder `path` lacks a file that it must have.
   case partMissing(path: String, reason: String)
@@ -91,7 +94,7 @@ extension WeightError {
     .file(FileError("open", path, code: ENOENT))
   }
 
-  /// Whether a file is absent, rather than there and wrong.
+  /// Whether the error is that a file is missing, and not that it is wrong.
   public var isMissingFile: Bool {
     switch self {
     case .file(let error): error.isMissingFile

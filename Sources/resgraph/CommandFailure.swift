@@ -3,24 +3,24 @@ import Foundation
 import GraphRuntime
 import Resgraph
 
-/// An error on its way out: what is said about it, and with which code the process ends.
+/// The message of an error and the exit code of the process.
 struct CommandFailure {
   private let error: any Error
 
   init(_ error: any Error) { self.error = error }
 
-  /// Says what happened on standard error and ends the process.
+  /// Prints the message on standard error and ends the process.
   func end() -> Never {
     if let status {
       say(status)
       exit(status.rawValue)
     }
-    // Usage errors, help and version are the argument parser's own.
+    // The argument parser prints usage errors, help and the version.
     RootCommand.exit(withError: error)
   }
 
   private var status: ExitStatus? {
-    // Outside a run, malformed weights are invalid input.
+    // Outside a run, malformed weights are an invalid input.
     if let status = engineStatus(of: error) { return status }
     if let known = error as? any ExitStatusError { return known.exitStatus }
     return isParsing ? nil : .internalError

@@ -107,7 +107,8 @@ import Testing
     }
   }
 
-  /// A drawn graph: the picture has both sides of the comparison, and quotes and dollars in prompts are text.
+  /// A drawn graph: the picture has both sides of the comparison, and quotes and dollars in prompts
+  /// are text.
   @Test func anImportedGraphRuns() throws {
     let changes = ["draw_text": "false", "width": "48", "height": "40"]
     let graph = try imported(common(changes) + "task: t2i\n")

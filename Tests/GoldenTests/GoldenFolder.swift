@@ -3,7 +3,8 @@ import ResgraphFiles
 import ResgraphWeights
 import TensorRuntime
 
-/// A folder of reference data made by a script under tools/goldens; `script` in its `made_with.json` names it.
+/// A folder of reference data made by a script under tools/goldens; `script` in its
+/// `made_with.json` names it.
 ///
 /// It holds `weights.safetensors` (float16), `cases.safetensors` (float32 inputs and outputs named
 /// `<case>.<tensor>`), `made_with.json`, and for whole models `config.json`. Missing data is an

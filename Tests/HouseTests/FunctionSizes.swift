@@ -1,5 +1,5 @@
-/// A function and how many lines it takes, from its first line to its closing brace; lines of a long
-/// text do not count.
+/// A function and how many lines it takes, from its first line to its closing brace; lines of a
+/// long text do not count.
 struct FunctionSize {
   let name: String
   let lines: Int

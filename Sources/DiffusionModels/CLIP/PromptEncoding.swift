@@ -9,7 +9,7 @@ public struct PromptEncoding: Sendable {
   /// Original size, crop and target size, each height then width: [B, 6]; needed by SDXL.
   public var timeIDs: Tensor?
 
-  /// Gathers what an encoder gave.
+  /// Makes a condition from an encoder's results.
   ///
   /// - Parameters:
   ///   - embeddings: Text tokens, [B, L, D].
@@ -29,7 +29,8 @@ public struct PromptEncoding: Sendable {
 }
 
 extension PromptEncoding {
-  /// The encoding with SDXL's size conditions, for a picture that is drawn at its size and not cropped.
+  /// The encoding with SDXL's size conditions, for a picture that is drawn at its size and not
+  /// cropped.
   ///
   /// - Parameters:
   ///   - width: In pixels.

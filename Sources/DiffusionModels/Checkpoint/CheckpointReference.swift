@@ -22,7 +22,7 @@ package struct CheckpointReference: Sendable {
     return try ConfigurationFault.naming(configFile(component)) { try make(json) }
   }
 
-  /// The file in which the configuration of a part stands, or from which it is read off.
+  /// The file that holds the configuration of a part, or from which it is derived.
   func configFile(_ component: Component) -> String {
     layout.isFolder ? "\(path)/\(component.rawValue)/config.json" : path
   }
@@ -42,21 +42,22 @@ extension CheckpointReference {
     try SchedulerConfig(json: layout.schedulerConfig, correctsOldFiles: layout.family != .sdxl)
   }
 
-  /// How its latents relate to pictures: as its autoencoder says, or Stable Diffusion's way where it has none.
+  /// How its latents relate to pictures: as its autoencoder says, or Stable Diffusion's way where
+  /// it has none.
   package func latentGeometry() throws -> LatentGeometry {
     guard layout.components.contains(.vae) else { return .stableDiffusion }
     return try autoencoderConfig().geometry
   }
 }
 
-/// What is wrong with a model's configuration, and where that stands.
+/// A fault of a model's configuration, with its file.
 package struct ConfigurationFault: Error, CustomStringConvertible {
   let file: String
   let reason: String
 
   package var description: String { "\(file): \(reason)" }
 
-  /// Names the file in a model's complaint.
+  /// Adds the file to errors about a model's configuration.
   package static func naming<Result>(_ file: String, _ body: () throws -> Result) throws -> Result {
     do {
       return try body()

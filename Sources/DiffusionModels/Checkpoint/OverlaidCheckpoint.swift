@@ -2,8 +2,8 @@ import ResgraphWeights
 
 /// A checkpoint with changes laid over its weights, as a description.
 ///
-/// An adapter is matched with the model once, when it is added. Weights are read, and changed, only when a model
-/// is built from `source(_:)`.
+/// An adapter is matched with the model once, when it is added. Weights are read, and changed, only
+/// when a model is built from `source(_:)`.
 package struct OverlaidCheckpoint: Sendable {
   /// The checkpoint.
   package let base: CheckpointReference
@@ -22,8 +22,8 @@ package struct OverlaidCheckpoint: Sendable {
 
   /// Lays one more change over parts; one of strength 0 leaves the checkpoint as it is.
   ///
-  /// For every part it says which of the adapter's keys found their place; an adapter for another model is a
-  /// `WeightError`.
+  /// For every part it says which of the adapter's keys found their place; an adapter for another
+  /// model is a `WeightError`.
   package mutating func add(
     _ overlay: WeightOverlay, to components: [Component]
   ) throws -> [LoadReport] {

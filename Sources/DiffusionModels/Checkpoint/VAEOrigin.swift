@@ -1,6 +1,6 @@
 import ResgraphWeights
 
-/// Where an autoencoder comes from.
+/// The origin of an autoencoder.
 package enum VAEOrigin: Sendable {
   /// A part of a checkpoint.
   case checkpoint(CheckpointReference)
@@ -15,7 +15,7 @@ package enum VAEOrigin: Sendable {
     }
   }
 
-  /// The family, where it is known: an autoencoder of its own does not say.
+  /// The family; nil for an autoencoder that is not a part of a checkpoint.
   package var family: String? {
     if case .checkpoint(let reference) = self { return reference.family }
     return nil

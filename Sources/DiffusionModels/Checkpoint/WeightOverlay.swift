@@ -16,8 +16,8 @@ package enum WeightOverlay: Sendable {
     }
   }
 
-  /// Matches the change with a model by headers alone: the changed weights, nil where they stay what they are, and which
-  /// keys found their place.
+  /// Matches the change with a model by headers alone: the changed weights, nil where they stay
+  /// what they are, and which keys found their place.
   func applied(
     to base: any WeightSource, _ component: Component
   ) throws -> (source: (any WeightSource)?, report: LoadReport) {

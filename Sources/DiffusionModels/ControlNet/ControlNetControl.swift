@@ -18,18 +18,19 @@ package struct ControlSettings: Sendable {
   }
 }
 
-/// A ControlNet at work in one run.
+/// A ControlNet in one run.
 package final class ControlNetControl: DenoiseControl {
   private let model: ControlNetModel
   private let settings: ControlSettings
-  /// Whether the prompt's half of the batch alone is controlled, as in guess mode.
+  /// Whether only the prompt's half of the batch is controlled, as in guess mode.
   private let seesPromptOnly: Bool
-  /// The picture, brought to the size of a latent.
+  /// The picture, reduced to the size of a latent.
   private let hint: Tensor
-  /// What is the same for every step, once the first has come.
+  /// The results that are the same for every step; nil before the first step.
   private let prepared = Mutex<UNetConditions?>(nil)
 
-  /// Prepares a control by a picture [1 or B, 3, H, W] in 0...1, for a run that asks with and without the prompt or not.
+  /// Prepares a control by a picture [1 or B, 3, H, W] in 0...1, for a run that asks with and
+  /// without the prompt or not.
   package init(
     _ model: ControlNetModel, picture: Tensor, _ settings: ControlSettings, isGuided: Bool
   ) {
@@ -67,7 +68,7 @@ extension ControlNetConfig {
 }
 
 extension Tensor {
-  /// The tensor as the second half of a batch whose first half is `count` samples of zeros.
+  /// Puts `count` samples of zeros before the tensor, as the first half of a batch.
   fileprivate func behindZeros(_ count: Int) -> Tensor {
     let copies = Tensor.concatenate(
       Array(repeating: self, count: max(1, count / max(1, shape[0]))), axis: 0)

@@ -2,7 +2,7 @@ import Foundation
 import ResgraphWeights
 import TensorRuntime
 
-/// A copy of a UNet's way down that looks at a control picture, and gives residuals for the UNet.
+/// A copy of a UNet's down blocks that reads a control picture and computes residuals for the UNet.
 ///
 /// Follows diffusers' `ControlNetModel`. Image prompts and the UNet's LoRA have no effect on it.
 public final class ControlNetModel: Sendable {

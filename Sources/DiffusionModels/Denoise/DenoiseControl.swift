@@ -1,22 +1,23 @@
 import TensorRuntime
 
-/// Something that adds to a UNet's conditions at every step, such as a ControlNet.
+/// Adds to a UNet's conditions at every step, as a ControlNet does.
 public protocol DenoiseControl: Sendable {
-  /// Adds what applies to a step.
+  /// Adds the part for a step.
   ///
   /// - Parameters:
   ///   - conditions: The step's conditions, of the whole guided batch.
-  ///   - sample: The scaled latents of one guidance half, [B, C, h, w], without mask channels.
-  ///   - step: Where the run is.
+  ///   - sample: The scaled latents of one half of the guided batch, [B, C, h, w], without mask
+  ///     channels.
+  ///   - step: The step of the run.
   /// - Throws: When the control cannot be computed.
   func apply(to conditions: inout UNetConditions, sample: Tensor, step: DenoiseStep) throws
 }
 
-/// The part of a run during which a control counts.
+/// The part of a run during which a control has an effect.
 public struct ControlWindow: Sendable, Equatable {
-  /// Share of the steps before which it does not count.
+  /// The share of the steps before which it has no effect.
   public let start: Double
-  /// Share of the steps after which it does not count.
+  /// The share of the steps after which it has no effect.
   public let end: Double
 
   /// Makes a window.
@@ -29,9 +30,9 @@ public struct ControlWindow: Sendable, Equatable {
     self.end = end
   }
 
-  /// Whether the control counts at a step, by diffusers' rule.
+  /// Whether the control has an effect at a step, by diffusers' rule.
   ///
-  /// - Parameter step: Where the run is.
+  /// - Parameter step: The step of the run.
   /// - Returns: True inside the window.
   public func contains(_ step: DenoiseStep) -> Bool {
     let count = Double(step.count)

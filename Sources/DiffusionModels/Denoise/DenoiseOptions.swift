@@ -6,26 +6,28 @@ public struct DenoiseOptions: Sendable, Equatable {
   public var steps = 25
   /// Classifier-free guidance; off at 1 and below.
   public var guidance = 7.5
-  /// How far the guided prediction's spread is brought back to the text's (0 not at all, 1 wholly).
+  /// How far the standard deviation of the guided prediction is moved to that of the prompt's
+  /// prediction, 0...1.
   public var guidanceRescale = 0.0
-  /// How much of the schedule runs when a run starts from a picture, 0...1.
+  /// The share of the schedule that runs when a run starts from a picture, 0...1.
   public var strength = 1.0
-  /// Where all noise of the run comes from.
+  /// The seed of all noise of the run.
   public var seed: UInt64 = 0
   /// Sampler, schedule, spacing, eta.
   public var sampler = SamplerOptions()
-  /// Ways to spend less time at the price of other numbers; none unless asked for.
+  /// Options that make the run faster and less exact; none by default.
   public var approximations = Approximations()
 
-  /// The defaults; set what differs.
+  /// Makes options with default values.
   public init() {}
 }
 
-/// What a run starts from.
+/// The start of a run.
 public enum DenoiseStart: Sendable {
-  /// Nothing but noise of this shape, [B, C, h, w].
+  /// The run starts from noise of this shape, [B, C, h, w].
   case noise(shape: [Int])
-  /// A picture's latents, scaled as the UNet expects, to which the noise of the first step is added.
+  /// The run starts from a picture's latents, scaled for the UNet, to which the noise of the first
+  /// step is added.
   case latent(Tensor)
 
   var shape: [Int] {
@@ -38,11 +40,11 @@ public enum DenoiseStart: Sendable {
 
 /// The tensors of a denoising run.
 public struct DenoiseInputs: Sendable {
-  /// What the run starts from.
+  /// The start of the run.
   public var start: DenoiseStart
   /// The prompt.
   public var positive: PromptEncoding
-  /// What to stay away from; needed while guidance is on.
+  /// The negative prompt, which is needed while guidance is on.
   public var negative: PromptEncoding?
   /// The noise to start from; nil draws it from the generator.
   public var noise: Tensor?
@@ -50,19 +52,21 @@ public struct DenoiseInputs: Sendable {
   public var generator: TorchGenerator?
   /// Image prompts, of the whole guided batch.
   public var imagePrompts: [ImagePrompt] = []
-  /// ControlNets and the like.
+  /// ControlNets and other controls.
   public var controls: [any DenoiseControl] = []
   /// Channels appended to the model's input at every step (mask and masked picture of inpainting models).
   public var extraChannels: Tensor?
   /// Changes the latents after every step.
   public var blend: (any LatentBlend)?
 
-  /// Makes the inputs of a plain run; the rest is set as needed.
+  /// Makes the inputs of a run without adapters.
+  ///
+  /// Further inputs are set afterwards.
   ///
   /// - Parameters:
-  ///   - start: What the run starts from.
+  ///   - start: The start of the run.
   ///   - positive: The prompt.
-  ///   - negative: What to stay away from.
+  ///   - negative: The negative prompt.
   public init(start: DenoiseStart, positive: PromptEncoding, negative: PromptEncoding? = nil) {
     self.start = start
     self.positive = positive
@@ -70,15 +74,15 @@ public struct DenoiseInputs: Sendable {
   }
 }
 
-/// What a run cannot do.
+/// The reason why a run cannot be done.
 public enum DenoiseError: Error, Sendable, Equatable, CustomStringConvertible {
   /// A number outside its range.
   case badOption(name: String, reason: String)
   /// Guidance without a negative conditioning.
   case negativeMissing
-  /// Tensors that do not fit each other or the model.
+  /// Tensors do not fit each other or the model.
   case shapeMismatch(what: String, expected: String, found: [Int])
-  /// The latents stopped being numbers.
+  /// The latents contain NaN or infinite values.
   case notFinite(step: Int)
 
   /// One sentence for people.

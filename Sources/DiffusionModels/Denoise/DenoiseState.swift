@@ -1,14 +1,16 @@
 import TensorRuntime
 
-/// Everything a run needs to go on after a step, bit for bit.
+/// Everything that a run needs to continue after a step with the same bits.
 public struct DenoiseState: Sendable {
-  /// Model calls done.
+  /// The number of model calls so far.
   public let completed: Int
-  /// The latents after them.
+  /// The latents after these calls.
   public let latents: Tensor
   let generator: TorchGenerator
   let sampler: SamplerState
-  /// The run's schedule; a state only continues a run of the same.
+  /// The schedule of the run.
+  ///
+  /// A state can only continue a run with the same schedule.
   let timesteps: [Float]
 }
 
@@ -28,7 +30,7 @@ extension DenoiseState {
 
   /// Reads a state.
   ///
-  /// - Parameter bytes: What `encoded` gave.
+  /// - Parameter bytes: The bytes of `encoded`.
   /// - Throws: `SavedStateError` when the bytes are something else.
   public init(encoded bytes: [UInt8]) throws {
     var reader = try ByteReader(bytes, header: Self.header)

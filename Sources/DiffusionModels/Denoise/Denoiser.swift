@@ -1,12 +1,12 @@
 import TensorRuntime
 
-/// What a run reports after every step.
+/// The report of a run after each step.
 public struct DenoiseProgress: Sendable {
   /// The step that was just done.
   public let step: DenoiseStep
-  /// The run as it stands, from which it can be continued.
+  /// The state of the run, from which it can be continued.
   public let state: DenoiseState
-  /// The sampler's present idea of the result, where it forms one.
+  /// The sampler's estimate of the result; nil for samplers without one.
   public let predictedOriginal: Tensor?
 }
 
@@ -50,20 +50,22 @@ public struct Denoiser: Sendable {
     try options.approximations.check()
   }
 
-  /// Whether the model is asked twice per step, with and without the prompt.
+  /// Whether the model runs with and without the prompt at each step.
   public var isGuided: Bool {
     options.guidance > 1 && predictor.guidanceEmbeddingWidth == nil
   }
 
   /// How often the model is called for a start.
   ///
-  /// - Parameter start: What the run starts from.
+  /// - Parameter start: The start of the run.
   /// - Returns: The number of steps that `progress` counts to.
   public func stepCount(from start: DenoiseStart) -> Int {
     sampler.timesteps.count - firstEntry(start)
   }
 
-  /// The schedule entry a run begins at: later ones for a picture and a strength below 1.
+  /// The entry of the schedule at which a run begins.
+  ///
+  /// It is a later one if a run starts from a picture with a strength below 1.
   private func firstEntry(_ start: DenoiseStart) -> Int {
     guard case .latent = start else { return 0 }
     let kept = min(Int(Double(options.steps) * options.strength), options.steps)
@@ -177,7 +179,7 @@ public struct Denoiser: Sendable {
     for control in inputs.controls {
       try control.apply(to: &conditions, sample: sample, step: step)
     }
-    // Controls are made for ordinary models, and do not see the mask.
+    // Controls are made for ordinary models, and take no mask channels.
     if let extra = inputs.extraChannels {
       let channels = extra.repeated(toBatch: sample.shape[0])
       sample = Tensor.concatenate([sample, channels], axis: 1)

@@ -39,8 +39,8 @@ package struct InpaintMask: Sendable {
     return Tensor(result, shape: [batch, 3, picture.shape[2], picture.shape[3]])
   }
 
-  /// What an inpainting model sees beside the latents: the mask [1 or B, 1, h, w], then the latents of the covered
-  /// picture.
+  /// What an inpainting model sees beside the latents: the mask [1 or B, 1, h, w], then the latents
+  /// of the covered picture.
   package static func channels(_ mask: Tensor, _ picture: Tensor) -> Tensor {
     let batch = max(mask.shape[0], picture.shape[0])
     return Tensor.concatenate(

@@ -1,6 +1,6 @@
 import TensorRuntime
 
-/// What a denoising loop asks at every step: a UNet, or something that stands for one.
+/// Predicts noise for a denoising loop: a UNet, or something in its place.
 public protocol NoisePredictor: Sendable {
   /// Channels of the model's input.
   var inputChannels: Int { get }
@@ -16,7 +16,7 @@ public protocol NoisePredictor: Sendable {
   /// Computes in advance what is the same at every step, or is known for every step.
   ///
   /// - Parameter conditions: Texts, image prompts, the guidance embedding and the time steps.
-  /// - Returns: The conditions with what was computed.
+  /// - Returns: The conditions with the results.
   func prepared(_ conditions: UNetConditions) -> UNetConditions
 
   /// Predicts noise (or velocity, or the clean sample).

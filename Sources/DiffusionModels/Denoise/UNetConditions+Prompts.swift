@@ -3,8 +3,8 @@ import TensorRuntime
 extension UNetConditions {
   /// The conditions of several prompts in one batch, each repeated for the samples that it is for.
   ///
-  /// Prompts of different lengths are repeated as a whole until they are equally long, which changes nothing in what a
-  /// model sees of them: attention to equal keys is shared among them.
+  /// Prompts of different lengths are repeated as a whole until they are equally long. This does
+  /// not change the result of attention, which is shared among equal keys.
   ///
   /// - Parameters:
   ///   - prompts: At least one; guidance has the negative first and the positive last.
@@ -19,10 +19,10 @@ extension UNetConditions {
   }
 }
 
-/// The longest sequence that prompts are repeated to.
+/// The length of the longest sequence to which prompts are repeated.
 private let maximumTokens = 1 << 16
 
-/// Token sequences [B, L, D] repeated to their least common length; as they are where that would be absurd.
+/// Repeats token sequences [B, L, D] to their least common length, unless that is too long.
 private func equallyLong(_ parts: [Tensor]) -> [Tensor] {
   let lengths = parts.map { $0.rank == 3 ? $0.shape[1] : 0 }
   guard Set(lengths).count > 1, lengths.allSatisfy({ $0 > 0 }) else { return parts }

@@ -2,9 +2,10 @@ import ResgraphFiles
 import ResgraphWeights
 import TensorRuntime
 
-/// Fills latents up to the size that a UNet draws well: strips of plain colour, under the noise of the time step.
+/// Enlarges latents to the size that a UNet draws well, with strips of plain colour under the noise
+/// of the time step.
 ///
-/// A strip's colour and noise depend on its place, size and time step alone.
+/// The colour and noise of a strip depend only on its place, size and time step.
 struct ElasticBackground: Sendable {
   private let autoencoder: Autoencoder
   private let sampler: DDIMSampler
@@ -17,7 +18,7 @@ struct ElasticBackground: Sendable {
     self.sampler = sampler
   }
 
-  /// The latents with strips around them: left and right first, then above and below.
+  /// Puts strips around the latents: first left and right, then above and below.
   mutating func padded(
     _ latents: Tensor, by margins: Margins, timestep: Float, random: inout ElasticRandom
   ) -> Tensor {
@@ -31,7 +32,7 @@ struct ElasticBackground: Sendable {
     return result
   }
 
-  /// One strip, repeated for the batch; nil for one of no width.
+  /// Makes one strip, repeated for the batch; nil when it has no width.
   private mutating func strip(
     _ latents: Tensor, _ axis: Int, _ side: Int, _ size: Int, _ random: inout ElasticRandom
   ) -> Tensor? {
@@ -41,7 +42,7 @@ struct ElasticBackground: Sendable {
     let name = "\(axis)_\(side)_\(height)_\(width)_\(Int(timestep))"
     let strip = strips[name] ?? makeStrip(name, height, width)
     strips[name] = strip
-    // The official code draws the strip anew at every call, and goes on with another seed.
+    // The official code draws the strip again at every call, and continues with another seed.
     random.reseed()
     return strip.repeated(toBatch: latents.shape[0])
   }
@@ -50,12 +51,13 @@ struct ElasticBackground: Sendable {
     var generator = TorchGenerator(seed: UInt64(Digest.md5Prefix(name)))
     let config = autoencoder.config
     let scale = config.downscale
-    // Colours of 0...1, though the autoencoder's pictures lie in -1...1.
+    // As in the official code the colours lie in 0...1, although the autoencoder's pictures lie in
+    // -1...1.
     let planes = generator.rand(config.inChannels).map {
       Tensor.full([1, 1, height * scale, width * scale], $0)
     }
     let (mean, logvar) = autoencoder.encode(Tensor.concatenate(planes, axis: 1))
-    // The small architecture knows one latent of each picture; there is nothing to draw.
+    // The small architecture has one latent for each picture, so that nothing is drawn.
     let latent = logvar.map {
       AutoencoderKL.draw(mean: mean, logvar: $0, generator: &generator)
     }
@@ -63,7 +65,7 @@ struct ElasticBackground: Sendable {
     return sampler.addNoise(clean, noise: generator.randn(clean.shape), timestep: timestep)
   }
 
-  /// How much is missing on each side of a latent.
+  /// The widths of the strips on each side of a latent.
   struct Margins: Sendable, Equatable {
     let rows: (before: Int, after: Int)
     let columns: (before: Int, after: Int)
@@ -82,13 +84,13 @@ struct ElasticBackground: Sendable {
 
     var isEmpty: Bool { rows.before + rows.after + columns.before + columns.after == 0 }
 
-    /// What lies between the margins.
+    /// Cuts the margins off.
     func cropped(_ x: Tensor) -> Tensor {
       x.slice(axis: 2, rows.before..<x.shape[2] - rows.after)
         .slice(axis: 3, columns.before..<x.shape[3] - columns.after)
     }
 
-    /// A control picture with zeros around it, `scale` pixels for each of a latent.
+    /// Puts zeros around a control picture, `scale` pixels for each pixel of the latent.
     func padded(withZeros picture: Tensor, scale: Int) -> Tensor {
       var result = picture
       for (axis, sizes) in [(3, columns), (2, rows)] {

@@ -3,11 +3,11 @@ import TensorRuntime
 
 /// The tensors of an ElasticDiffusion run.
 public struct ElasticInputs: Sendable {
-  /// What the run starts from.
+  /// The start of the run.
   public var start: DenoiseStart
   /// The prompt.
   public var positive: PromptEncoding
-  /// What to stay away from.
+  /// The negative prompt.
   public var negative: PromptEncoding
   /// The noise to start from; nil draws it from the seed.
   public var noise: Tensor?
@@ -16,12 +16,14 @@ public struct ElasticInputs: Sendable {
   /// ControlNets, with pictures of the reduced size.
   public var controls: [PictureControl] = []
 
-  /// Makes the inputs of a plain run; the rest is set as needed.
+  /// Makes the inputs of a run without adapters.
+  ///
+  /// Further inputs are set afterwards.
   ///
   /// - Parameters:
-  ///   - start: What the run starts from.
+  ///   - start: The start of the run.
   ///   - positive: The prompt.
-  ///   - negative: What to stay away from.
+  ///   - negative: The negative prompt.
   public init(start: DenoiseStart, positive: PromptEncoding, negative: PromptEncoding) {
     self.start = start
     self.positive = positive
@@ -29,22 +31,22 @@ public struct ElasticInputs: Sendable {
   }
 }
 
-/// What an ElasticDiffusion run reports after every step.
+/// The report of an ElasticDiffusion run after each step.
 public struct ElasticProgress: Sendable {
   /// The step that was just done.
   public let step: DenoiseStep
-  /// The run as it stands, from which it can be continued.
+  /// The state of the run, from which it can be continued.
   public let state: ElasticState
-  /// The present idea of the result.
+  /// The estimate of the result.
   public let predictedOriginal: Tensor?
 }
 
 /// ElasticDiffusion (Haji-Ali, Balakrishnan and Ordonez, CVPR 2024): pictures of sizes that a model was not trained
 /// for, without training.
 ///
-/// What the picture shows comes from the latents reduced to the model's own size; how its parts look comes from
-/// windows at full size that know no prompt. The numbers are those of the authors' code wherever its reduction
-/// gives the wanted size, see `ReducedAxis`.
+/// The content of the picture comes from latents that are reduced to the model's own size. The
+/// details come from windows at full size, which are denoised without a prompt. The numbers are
+/// those of the authors' code wherever its reduction gives the wanted size, see `ReducedAxis`.
 public struct ElasticDenoiser: Sendable {
   let predictor: any NoisePredictor
   let options: ElasticOptions
@@ -63,7 +65,7 @@ public struct ElasticDenoiser: Sendable {
     try options.check()
     guard predictor.guidanceEmbeddingWidth == nil else {
       throw DenoiseError.badOption(
-        name: "unet", reason: "latent-consistency models are not asked with and without a prompt")
+        name: "unet", reason: "latent-consistency models make no prediction without the prompt")
     }
     let choices = SamplerOptions(kind: .ddim, spacing: options.spacing, eta: options.eta)
     guard var sampler = try makeSampler(choices, config: schedulerConfig) as? DDIMSampler else {
@@ -77,11 +79,13 @@ public struct ElasticDenoiser: Sendable {
 
   /// How many steps a start takes.
   ///
-  /// - Parameter start: What the run starts from.
+  /// - Parameter start: The start of the run.
   /// - Returns: The number of steps that `progress` counts to.
   public func stepCount(from start: DenoiseStart) -> Int { timesteps(from: start).count }
 
-  /// Later entries for a picture and a strength below 1.
+  /// The timesteps of a run.
+  ///
+  /// A run from a picture with a strength below 1 has only the later ones.
   func timesteps(from start: DenoiseStart) -> [Float] {
     guard case .latent = start else { return sampler.timesteps }
     let kept = min(Int(Double(options.steps) * options.strength), options.steps)
@@ -132,7 +136,7 @@ public struct ElasticDenoiser: Sendable {
     }
     guard inputs.imagePrompts.allSatisfy(\.masks.isEmpty) else {
       throw DenoiseError.badOption(
-        name: "unet", reason: "image prompts with masks do not know the parts of a picture")
+        name: "unet", reason: "image prompts with masks cannot be used where a picture is denoised in parts")
     }
     if autoencoder == nil, options.background(height: shape[2], width: shape[3]) != nil {
       throw DenoiseError.badOption(

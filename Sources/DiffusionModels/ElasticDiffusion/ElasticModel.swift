@@ -1,6 +1,6 @@
 import TensorRuntime
 
-/// The UNet of an ElasticDiffusion run with everything that goes into it: prompts, background, controls.
+/// The UNet of an ElasticDiffusion run with its inputs: prompts, background and controls.
 struct ElasticModel {
   private let predictor: any NoisePredictor
   private let native: Int
@@ -8,7 +8,7 @@ struct ElasticModel {
   private var background: ElasticBackground?
   /// [negative…, positive…].
   private let guidedConditions: UNetConditions
-  /// The negative alone, by how many views are computed together.
+  /// The conditions of the negative prompt, by the number of views that are computed together.
   private var plainConditions: [Int: UNetConditions] = [:]
   private let makePlain: (Int) throws -> UNetConditions
 
@@ -25,7 +25,7 @@ struct ElasticModel {
     self.predictor = predictor
     self.background = background
     native = options.nativeSide
-    // Controls know one view each.
+    // Each control is made for one view.
     viewBatch = inputs.controls.isEmpty ? options.viewBatch : 1
     var guided = try UNetConditions(
       joining: [inputs.negative, inputs.positive], batch: shape[0])
@@ -45,12 +45,12 @@ struct ElasticModel {
     (reducedControls, viewControls) = try Self.controls(inputs, options, views.map(\.seen))
   }
 
-  /// The windows, and what is seen around each.
+  /// The windows, and the larger parts that the model sees around them.
   private static func views(
     _ shape: [Int], _ options: ElasticOptions
   ) -> [(window: LatentView, seen: LatentView)] {
     let (height, width) = (shape[2], shape[3])
-    // An axis that a window and its context would cover is not cut at all.
+    // An axis that a window and its context cover is not divided.
     func side(_ length: Int) -> Int {
       options.windowSide + options.contextSide >= length ? length : options.windowSide
     }
@@ -86,7 +86,7 @@ struct ElasticModel {
     return (reduced, perView)
   }
 
-  /// Predictions with and without the prompt for reduced latents.
+  /// Predicts for reduced latents, with and without the prompt.
   mutating func guided(
     _ latents: Tensor, _ step: DenoiseStep, _ random: inout ElasticRandom
   ) throws -> (negative: Tensor, positive: Tensor) {
@@ -98,7 +98,7 @@ struct ElasticModel {
     )
   }
 
-  /// The prediction without a prompt at full size, window by window.
+  /// Predicts without a prompt at full size, window by window.
   mutating func unconditional(
     _ latents: Tensor, _ step: DenoiseStep, _ random: inout ElasticRandom
   ) throws -> Tensor {
@@ -119,7 +119,8 @@ struct ElasticModel {
     return Tensor(canvas, shape: shape)
   }
 
-  /// Writes a view's window where nothing has been written: of overlapping windows the first counts.
+  /// Writes a view's window where nothing has been written yet, so that of overlapping windows the
+  /// first counts.
   private static func write(
     _ scores: Tensor, _ view: (window: LatentView, seen: LatentView), into canvas: inout [Float],
     _ shape: [Int]
@@ -140,7 +141,7 @@ struct ElasticModel {
     }
   }
 
-  /// One model call, on latents filled up to the model's own size.
+  /// Runs the model once, on latents that are enlarged to the model's own size.
   private mutating func predict(
     _ latents: Tensor, _ prepared: UNetConditions, _ controls: [any DenoiseControl],
     _ step: DenoiseStep, _ random: inout ElasticRandom

@@ -1,12 +1,12 @@
 import ResgraphPictures
 
-/// How the pull towards the reduced picture fades over the steps that have it.
+/// The ways in which the pull towards the reduced picture fades over the steps.
 public enum PullSchedule: String, Sendable, CaseIterable {
-  /// Half a cosine wave, to a power.
+  /// It fades along half a cosine wave, raised to a power.
   case cosine
-  /// Evenly, to nothing.
+  /// It fades evenly, to zero.
   case linear
-  /// Not at all.
+  /// It does not fade.
   case constant
 }
 
@@ -14,26 +14,28 @@ public enum PullSchedule: String, Sendable, CaseIterable {
 public struct ElasticOptions: Sendable, Equatable {
   /// Steps of the whole schedule.
   public var steps = 50
-  /// How strongly the prompt pulls.
+  /// The strength of the prompt (classifier-free guidance).
   public var guidance = 10.0
-  /// How far the guided prediction's spread is brought back to that of the prompt's (0 not at all, 1 wholly).
+  /// How far the standard deviation of the guided prediction is moved to that of the prompt's
+  /// prediction, 0...1.
   public var guidanceRescale = 0.0
-  /// How much of the schedule runs when a run starts from a picture, 0...1.
+  /// The share of the schedule that runs when a run starts from a picture, 0...1.
   public var strength = 1.0
   /// The share of fresh noise in every step, 0...1.
   public var eta = 0.0
-  /// Where all random numbers of the run come from.
+  /// The seed of all random numbers of the run.
   public var seed: UInt64 = 0
   /// How timesteps are picked.
   public var spacing = SpacingKind.default
-  /// How often per step the prompt's direction is estimated again from other pixels; above 0 every step is also
-  /// taken twice.
+  /// How often per step the direction of the prompt is estimated again from other pixels.
+  ///
+  /// Above 0, every step is also done twice.
   public var resamplingSteps = 7
-  /// The share of pixels that are other ones in each estimate.
+  /// The share of the pixels that each further estimate takes from other places.
   public var newShare = 0.3
-  /// How strongly the result is pulled towards what the model draws at its own size.
+  /// How strongly the result is pulled towards the picture that the model draws at its own size.
   public var reducedGuidance = 1000.0
-  /// The last share of the steps, in which it is not pulled.
+  /// The share of the steps at the end, in which it is not pulled.
   public var reducedGuidanceStop = 0.2
   /// How the pull fades.
   public var pullSchedule = PullSchedule.cosine
@@ -48,14 +50,14 @@ public struct ElasticOptions: Sendable, Equatable {
   /// How latents relate to pictures.
   package var geometry = LatentGeometry.stableDiffusion
 
-  /// The defaults; set what differs.
+  /// Makes options with default values.
   ///
   /// - Parameter nativeSide: The side in latent pixels that the model draws well.
   public init(nativeSide: Int) { self.nativeSide = nativeSide }
 
   /// The window's side.
   var windowSide: Int { window ?? nativeSide / 2 }
-  /// What a window sees around itself, both sides together.
+  /// The context of a window, both sides together.
   var contextSide: Int { nativeSide - windowSide }
 
   func check() throws {
@@ -77,7 +79,9 @@ public struct ElasticOptions: Sendable, Equatable {
     try require(viewBatch >= 1, "view_batch", "must be at least 1")
   }
 
-  /// The latent size at which a picture is drawn as a whole: the native side along its longer one.
+  /// The latent size at which a picture is drawn as a whole.
+  ///
+  /// Its longer side is the native side.
   ///
   /// Division and rounding are Python's floor division of floats, which the official code uses.
   ///
@@ -106,7 +110,8 @@ extension ElasticOptions {
     return geometry.pictureSize([shape[0], shape[1], size.height, size.width])
   }
 
-  /// What a run's autoencoder must draw: where the model sees less than its own size, the rest is background.
+  /// The background that a run's autoencoder must encode: where a part is smaller than the model's
+  /// own size, the rest is background.
   ///
   /// - Parameters:
   ///   - height: Rows of the result's latent.
@@ -114,7 +119,7 @@ extension ElasticOptions {
   /// - Returns: A size in latent pixels that no strip of the background exceeds; nil when there is none.
   public func background(height: Int, width: Int) -> (height: Int, width: Int)? {
     let reduced = reducedSize(height: height, width: width)
-    // What windows and their context show is never smaller, but for an odd row or column.
+    // Windows with their context are never smaller, except by an odd row or column.
     let missing = max(
       nativeSide - min(reduced.height, reduced.width), contextSide.isMultiple(of: 2) ? 0 : 1)
     return missing > 0 ? (nativeSide, (missing + 1) / 2) : nil

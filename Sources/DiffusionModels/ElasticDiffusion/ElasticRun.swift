@@ -8,7 +8,7 @@ import Musl
 import Darwin
 #endif
 
-/// One ElasticDiffusion run: what changes from step to step, and what is made once.
+/// One ElasticDiffusion run.
 struct ElasticRun {
   let timesteps: [Float]
   private(set) var latents: Tensor
@@ -63,14 +63,14 @@ struct ElasticRun {
     completed = state.completed
   }
 
-  /// One step; the present idea of the result.
+  /// Does one step, and returns the estimate of the result.
   mutating func advance() throws -> Tensor? {
     let step = step
     var guidance = Float(options.guidance)
     var attempt = try attempt(
       from: latents, step, resampling: options.resamplingSteps, guidance: guidance)
     if options.resamplingSteps > 0, let next = step.nextTimestep {
-      // The step is undone and taken again: details get a second chance to agree.
+      // The step is undone and done again, so that details fit each other better.
       let undone = sampler.undone(attempt.result.previous, to: next, generator: &random.torch)
       guidance = Float(options.guidance / 3)
       attempt = try self.attempt(from: undone, step, resampling: 0, guidance: guidance)
@@ -82,7 +82,7 @@ struct ElasticRun {
     return attempt.result.predictedOriginal
   }
 
-  /// A step from somewhere: what it gives, and what was seen at the reduced size.
+  /// A step: its result, and the prediction at the reduced size.
   private struct Attempt {
     let direction: Direction
     let result: SamplerStep
@@ -99,7 +99,7 @@ struct ElasticRun {
     return Attempt(direction: direction, result: result)
   }
 
-  /// The prediction without the prompt, led where the prompt leads.
+  /// Moves the prediction without the prompt in the direction of the prompt.
   private func guided(_ unconditional: Tensor, _ direction: Tensor, _ scale: Float) -> Tensor {
     let guided = Tensor.multiplyAdd(unconditional, 1, direction, scale)
     guard options.guidanceRescale > 0 else { return guided }
@@ -107,16 +107,18 @@ struct ElasticRun {
       .rescaled(guided, like: unconditional + direction)
   }
 
-  /// Where the prompt leads, estimated at the reduced size.
+  /// The direction of the prompt, estimated at the reduced size.
   private struct Direction {
-    /// At full size.
+    /// The direction at full size.
     let full: Tensor
     /// The last reduction, and the prediction for it without the prompt.
     let latents: Tensor
     let unconditional: Tensor
   }
 
-  /// Estimates the direction from several reductions, each of which adds what the ones before did not see.
+  /// Estimates the direction from several reductions.
+  ///
+  /// Each adds the pixels that earlier ones did not take.
   private mutating func direction(
     _ latents: Tensor, _ step: DenoiseStep, resampling: Int
   ) throws -> Direction {
@@ -138,7 +140,8 @@ struct ElasticRun {
     preconditionFailure("the last round returns")
   }
 
-  /// Draws the result towards what the reduced latents would become: the gradient of the squared distance.
+  /// Pulls the result towards the result of the reduced latents, along the gradient of the squared
+  /// distance.
   private mutating func pull(
     _ attempt: Attempt, _ step: DenoiseStep, guidance: Float
   ) -> Tensor? {
@@ -148,7 +151,7 @@ struct ElasticRun {
     let direction = upsampleNearest(
       seen.full, height: reduction.rows.reduced, width: reduction.columns.reduced)
     let prediction = guided(seen.unconditional, direction, guidance)
-    // Its step is not taken, so neither is its noise.
+    // This step is only an estimate, so it uses a copy of the generator.
     var generator = random.torch
     let reduced = sampler.step(
       modelOutput: prediction, timestep: step.timestep, sample: seen.latents,
@@ -160,7 +163,7 @@ struct ElasticRun {
     return (enlarged.contiguous() - original) * Float(2 * weight / Double(count))
   }
 
-  /// The pull's weight: it fades, and is nothing in the last steps.
+  /// The weight of the pull, which fades and is zero in the last steps.
   private func reducedGuidance(_ step: DenoiseStep) -> Double {
     let end = step.count - Int(Double(step.count) * options.reducedGuidanceStop)
     guard step.index < end else { return 0 }
@@ -175,7 +178,7 @@ struct ElasticRun {
   }
 }
 
-/// A direction that is filled in piece by piece.
+/// A direction whose pixels are written piece by piece.
 private struct DirectionCanvas {
   private let shape: [Int]
   private var values: [Float]
@@ -187,7 +190,7 @@ private struct DirectionCanvas {
     isFilled = Array(repeating: false, count: shape[2] * shape[3])
   }
 
-  /// Writes marked pixels of all channels, over what was there.
+  /// Writes the marked pixels of all channels, and replaces earlier ones.
   mutating func write(_ source: Tensor, at marks: [Int]) {
     let numbers = source.floats()
     for plane in stride(from: 0, to: values.count, by: isFilled.count) {

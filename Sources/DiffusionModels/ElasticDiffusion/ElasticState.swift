@@ -1,13 +1,15 @@
 import TensorRuntime
 
-/// Everything an ElasticDiffusion run needs to go on after a step, bit for bit.
+/// Everything that an ElasticDiffusion run needs to continue after a step with the same bits.
 public struct ElasticState: Sendable {
   /// Steps done.
   public let completed: Int
-  /// The latents after them.
+  /// The latents after these calls.
   public let latents: Tensor
   let random: ElasticRandom
-  /// The run's schedule; a state only continues a run of the same.
+  /// The schedule of the run.
+  ///
+  /// A state can only continue a run with the same schedule.
   let timesteps: [Float]
 
   private static let header: [UInt8] = Array("RGES".utf8) + [1]
@@ -27,7 +29,7 @@ public struct ElasticState: Sendable {
 extension ElasticState {
   /// Reads a state.
   ///
-  /// - Parameter bytes: What `encoded` gave.
+  /// - Parameter bytes: The bytes of `encoded`.
   /// - Throws: `SavedStateError` when the bytes are something else.
   public init(encoded bytes: [UInt8]) throws {
     var reader = try ByteReader(bytes, header: Self.header)

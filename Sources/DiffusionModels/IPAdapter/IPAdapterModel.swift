@@ -12,10 +12,10 @@ public enum ImageEncoding: Sendable, Equatable {
 /// An IP-Adapter: a projector from an image encoder's output to tokens, and key and value
 /// projections of those tokens for every cross-attention layer of a UNet.
 ///
-/// Reads the released layouts, as `IPAdapterHeader` tells them apart: base and light (`proj`), full-face
-/// (`proj.0`…`proj.3`) and plus (`latents`, `layers`).
+/// It reads the released layouts: base and light (`proj`), full-face (`proj.0`…`proj.3`) and plus
+/// (`latents`, `layers`).
 public struct IPAdapterModel: Sendable {
-  /// What the image encoder has to give.
+  /// The result of the image encoder that the adapter needs.
   public let encoding: ImageEncoding
   /// How many tokens are made of an image; nil where the encoder gives the number.
   public let tokenCount: Int?

@@ -1,7 +1,7 @@
 import ResgraphWeights
 import TensorRuntime
 
-/// An image encoder that was opened by header.
+/// The files of an image encoder, whose headers have been read.
 package struct ImageEncoder: Sendable {
   /// Weights and configurations.
   package let files: ImageEncoderFiles

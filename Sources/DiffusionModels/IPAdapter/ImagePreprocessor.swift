@@ -3,28 +3,28 @@ import ResgraphPictures
 import ResgraphWeights
 import TensorRuntime
 
-/// Brings pictures to the form that an image encoder takes, as transformers' `CLIPImageProcessor` does:
-/// resize, cut out the middle, scale to 0...1, normalise.
+/// Prepares pictures for an image encoder as transformers' `CLIPImageProcessor` does: it resizes
+/// them, crops the middle, scales values to 0...1 and normalises them.
 struct ImagePreprocessor: Sendable, Equatable {
-  /// The size that a picture is brought to before its middle is cut out.
+  /// The size to which a picture is resized before it is cropped.
   enum Size: Sendable, Equatable {
     /// The shorter side; the other one keeps the proportion.
     case shortestEdge(Int)
     case exact(height: Int, width: Int)
   }
 
-  /// nil leaves pictures at their size.
+  /// The size to resize to; nil to keep the size.
   var size: Size?
-  /// nil cuts nothing off.
+  /// The size to crop to; nil to crop nothing.
   var crop: (height: Int, width: Int)?
   var method = ResamplingMethod.bicubic
   var rescale: Double? = 1 / 255
-  /// nil leaves the values as they are.
+  /// Mean and deviation per channel; nil to keep the values.
   var normalization: (mean: [Double], deviation: [Double])? = (
     [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
   )
 
-  /// CLIP's own, for an encoder's picture size.
+  /// Makes CLIP's preprocessor for an encoder's picture size.
   init(side: Int) {
     size = .shortestEdge(side)
     crop = (side, side)
@@ -37,7 +37,7 @@ struct ImagePreprocessor: Sendable, Equatable {
       && left.normalization?.deviation == right.normalization?.deviation
   }
 
-  /// The pictures of a tensor [B, 3, H, W] in 0...1, as the encoder takes them: [B, 3, h, w].
+  /// Prepares pictures [B, 3, H, W] in 0...1 for the encoder: [B, 3, h, w].
   func callAsFunction(_ images: Tensor) -> Tensor {
     let pictures = PixelImage.pictures(images).map { cut(resized($0)) }
     guard let first = pictures.first else { return images }
@@ -46,7 +46,7 @@ struct ImagePreprocessor: Sendable, Equatable {
     values.reserveCapacity(pictures.count * 3 * plane)
     for picture in pictures {
       for channel in 0..<3 {
-        // All 256 values of a channel, in double precision as numpy has them.
+        // The table holds all 256 values of a channel, computed in double precision as by numpy.
         let table = (0..<256).map { value(Double($0), channel: channel) }
         for pixel in 0..<plane { values.append(table[Int(picture.bytes[pixel * 3 + channel])]) }
       }
@@ -67,7 +67,7 @@ struct ImagePreprocessor: Sendable, Equatable {
       return picture.resized(width: width, height: height, method: method)
     case .shortestEdge(let short):
       let (width, height) = (picture.width, picture.height)
-      // The longer side is rounded down, as transformers rounds it.
+      // As in transformers, the longer side is rounded down.
       let long = Int(Double(short * max(width, height)) / Double(min(width, height)))
       return width <= height
         ? picture.resized(width: short, height: long, method: method)
@@ -75,7 +75,9 @@ struct ImagePreprocessor: Sendable, Equatable {
     }
   }
 
-  /// The middle of a picture; what lies outside a small one is black.
+  /// Crops the middle of a picture.
+  ///
+  /// A smaller picture gets a black border.
   private func cut(_ picture: PixelImage) -> PixelImage {
     guard let crop else { return picture }
     guard crop.height > picture.height || crop.width > picture.width else {
@@ -85,7 +87,7 @@ struct ImagePreprocessor: Sendable, Equatable {
     }
     let canvasSize = (max(crop.width, picture.width), max(crop.height, picture.height))
     var canvas = PixelImage(width: canvasSize.0, height: canvasSize.1, channels: picture.channels)
-    // Padding is rounded up, as transformers rounds it.
+    // As in transformers, padding is rounded up.
     let left = (canvas.width - picture.width + 1) / 2
     let top = (canvas.height - picture.height + 1) / 2
     canvas.paste(picture, x: left, y: top)
@@ -140,7 +142,9 @@ extension ImagePreprocessor {
       .malformed(path: path, format: "preprocessor configuration", reason: reason)
     }
 
-    /// A number alone is the shorter side.
+    /// Reads a size.
+    ///
+    /// A single number is the shorter side.
     func size(_ name: String) throws -> Size? {
       guard let value = json[name], !value.isNull else { return nil }
       if let side = value.intValue ?? value.int("shortest_edge") {
@@ -159,7 +163,7 @@ extension ImagePreprocessor {
       return side
     }
 
-    /// Pillow's numbers.
+    /// Translates Pillow's number of a resampling method.
     func method(_ code: Int) throws -> ResamplingMethod {
       switch code {
       case 0: return .nearest

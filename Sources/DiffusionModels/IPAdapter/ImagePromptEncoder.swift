@@ -13,22 +13,24 @@ package struct ImagePromptEncoder: Sendable {
     self.encoding = encoding
   }
 
-  /// What a picture is turned into, and what stands for no picture.
+  /// The encoding of a picture, and the encoding that stands for no picture.
   package struct Encoding: Sendable {
     /// [1 or B, …].
     let prompt: Tensor
-    /// [1, …]; nil where nothing asks for it.
+    /// The encoding for no picture, [1, …]; nil where it is not needed.
     let negative: Tensor?
   }
 
-  /// Encodes pictures, each [1 or B, 3, H, W] in 0...1 and of any size; with negatives, also what stands for no picture.
+  /// Encodes pictures, each [1 or B, 3, H, W] in 0...1 and of any size; with negatives, also what
+  /// stands for no picture.
   package func callAsFunction(_ pictures: [Tensor], withNegatives: Bool) throws -> [Encoding] {
     let pixels = try pictures.map(encoder.pixels)
     guard let first = pixels.first else { return [] }
     let prompts = pixels.map(encode)
     var negative: Tensor?
     if withNegatives {
-      // No picture is an embedding of zeros, or what the encoder makes of an all-zero picture.
+      // An embedding of zeros stands for no picture, or the encoder's result for a picture of
+      // zeros.
       if case .embedding(let width) = encoding {
         negative = Tensor.zeros([1, width])
       } else {
@@ -58,12 +60,12 @@ extension IPAdapterModel {
       return Tensor.concatenate(
         [tokens(negative).repeated(toBatch: batch), prompt], axis: 0)
     }
-    // One mask for several pictures: they are looked at together, as without a mask.
+    // With one mask for several pictures, the tokens of all pictures are joined, as without a mask.
     if masks.count == 1 { parts = [Tensor.concatenate(parts, axis: 1)] }
     return prompt(tokens: parts, scale: weight, masks: masks.map(Self.cut))
   }
 
-  /// A mask as 0 or 1, as diffusers' `IPAdapterMaskProcessor` makes it.
+  /// Rounds a mask to 0 and 1, as diffusers' `IPAdapterMaskProcessor` does.
   private static func cut(_ mask: Tensor) -> Tensor {
     Tensor(mask.floats().map { $0 < 0.5 ? 0 : 1 }, shape: mask.shape)
   }

@@ -36,7 +36,8 @@ package final class PromptEncoder: Sendable {
     return PromptEncoding(embeddings: states, pooled: last.pooled)
   }
 
-  /// Encodes texts whose brackets mean something: chunk by chunk, by every encoder with the same number of chunks.
+  /// Encodes texts whose brackets mean something: chunk by chunk, by every encoder with the same
+  /// number of chunks.
   private func weighted(
     _ texts: [String], _ clipSkip: Int, _ weighting: PromptWeighting
   ) throws -> PromptEncoding {
@@ -53,9 +54,9 @@ package final class PromptEncoder: Sendable {
       pooled: parts.count > 1 ? outputs.last?.pooled : nil)
   }
 
-  /// The encoding of nothing.
+  /// Encodes the empty prompt.
   ///
-  /// It leaves no layer out, whatever the prompt does, as in diffusers.
+  /// As in diffusers it skips no layer, even if the prompt's encoding does.
   package func empty() throws -> PromptEncoding {
     if let known = emptyEncoding.withLock({ $0 }) { return known }
     let encoding = try encode("", second: "")
@@ -63,7 +64,8 @@ package final class PromptEncoder: Sendable {
     return encoding
   }
 
-  /// What stands in for a missing negative prompt where that is not the encoding of nothing.
+  /// The encoding for a missing negative prompt, where that is not the empty prompt's; nil where it
+  /// is.
   package var missing: PromptEncoding? { layout.zeroesMissingPrompt ? zeros : nil }
 
   /// Zeros in the form of an encoding of two encoders.
@@ -75,7 +77,7 @@ package final class PromptEncoder: Sendable {
       pooled: Tensor.zeros([1, configs.last?.projectionSize ?? 0]))
   }
 
-  /// The part of a text that is beyond what the first encoder reads; nil when it reads all.
+  /// The part of a text that the first encoder does not read; nil when it reads all.
   package func unread(_ text: String) -> String? {
     guard let tokenizer = parts.first?.tokenizer else { return nil }
     let room = max(0, tokenizer.maximumLength - 2)

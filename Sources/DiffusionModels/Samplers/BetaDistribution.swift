@@ -10,8 +10,8 @@ import Darwin
 enum BetaDistribution {
   /// The value below which a share `probability` of the distribution lies.
   ///
-  /// Bisection on the regularised incomplete beta function: slow, exact to the last few bits, and called once
-  /// per step of a schedule.
+  /// It bisects the regularised incomplete beta function. This is slow and exact to the last few
+  /// bits, and is done once per step of a schedule.
   static func quantile(_ probability: Double, alpha: Double, beta: Double) -> Double {
     if probability <= 0 { return 0 }
     if probability >= 1 { return 1 }

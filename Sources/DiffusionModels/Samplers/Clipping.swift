@@ -1,6 +1,6 @@
 import TensorRuntime
 
-/// What is done to a predicted clean sample before it is used.
+/// The ways in which a predicted clean sample is limited before it is used.
 enum Clipping: Sendable {
   case none
   /// Limits every value.
@@ -8,7 +8,7 @@ enum Clipping: Sendable {
   /// Limits each sample to a quantile of its magnitudes and divides by it (Imagen's dynamic thresholding).
   case quantile(ratio: Float, maximum: Float)
 
-  /// The rule of samplers that know `thresholding` and perhaps `clip_sample`.
+  /// Reads the options `thresholding` and, for samplers that have it, `clip_sample`.
   init(_ settings: SamplerSettings, clipsByDefault: Bool?) throws {
     if try settings.reader.flag("thresholding", default: false) {
       let ratio = try settings.reader.double("dynamic_thresholding_ratio", default: 0.995)
@@ -27,7 +27,7 @@ enum Clipping: Sendable {
     }
   }
 
-  /// The rule of samplers that know `clip_sample` alone.
+  /// Reads the option `clip_sample`.
   static func limit(_ settings: SamplerSettings, clipsByDefault: Bool) throws -> Clipping {
     guard try settings.reader.flag("clip_sample", default: clipsByDefault) else { return .none }
     let range = try settings.reader.double("clip_sample_range", default: 1)

@@ -18,7 +18,7 @@ struct DDIMSampler: AlphaTableSampler {
   private let spacing: TimestepSpacing
   private let offset: Int
   private let finalAlphaCumprod: Float
-  /// 0 is deterministic, 1 draws as much noise as DDPM.
+  /// The share of fresh noise: 0 is deterministic, 1 draws as much as DDPM.
   private let eta: Float
   private var ratio = 1
 
@@ -62,8 +62,8 @@ struct DDIMSampler: AlphaTableSampler {
     return SamplerStep(previous: previous, predictedOriginal: original)
   }
 
-  /// Takes a sample back up the schedule, almost to the entry before: one training step at a time, each with noise of
-  /// its own (RePaint's resampling).
+  /// Adds noise to a sample until it is almost at the level of the entry before, one training step
+  /// at a time (RePaint's resampling).
   ///
   /// - Parameters:
   ///   - sample: A sample at the noise level of `timestep`.

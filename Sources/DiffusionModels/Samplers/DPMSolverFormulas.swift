@@ -36,7 +36,7 @@ struct DPMSolverFormulas: Sendable {
     return Tensor.linearCombination(terms)
   }
 
-  /// The terms of the first and second divided difference of the outputs.
+  /// Computes the first and second divided difference of the outputs.
   private func differences(
     _ outputs: [Tensor], _ levels: [SolverLevel], h: Float, h0: Float, _ factors: DifferenceFactors
   ) -> [(Float, Tensor)] {
@@ -69,7 +69,7 @@ struct DPMSolverFormulas: Sendable {
   }
 }
 
-/// What the newest output and its divided differences are multiplied by.
+/// The factors of the newest output and of its divided differences.
 private struct DifferenceFactors {
   let zeroth: Float
   /// For the midpoint rule of second order.

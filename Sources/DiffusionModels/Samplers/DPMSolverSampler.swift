@@ -30,7 +30,8 @@ extension SamplerDescription {
 
 /// DPM-Solver and DPM-Solver++, multistep, deterministic and stochastic (Lu and others, 2022).
 struct DPMSolverSampler: MultistepSampler {
-  /// Which equation is solved: for the noise or for the clean sample, without or with fresh noise.
+  /// The equation that is solved: for the noise or for the clean sample, with or without fresh
+  /// noise.
   enum Algorithm: String, CaseIterable, Sendable {
     case noise = "dpmsolver"
     case data = "dpmsolver++"
@@ -98,7 +99,7 @@ struct DPMSolverSampler: MultistepSampler {
     modelOutput: Tensor, timestep: Float, sample: Tensor, generator: inout TorchGenerator
   ) -> SamplerStep {
     let entry = cursor.locate(timestep, in: timesteps)
-    // Orders count the outputs of earlier steps, not this one.
+    // The order depends on the number of outputs of earlier steps.
     let earlier = outputs.count < solverOrder ? outputs.count : solverOrder
     outputs = (outputs + [converted(modelOutput, sample, entry)]).suffix(solverOrder)
     let noise =

@@ -11,7 +11,7 @@ extension SamplerDescription {
     predictions: [.epsilon, .vPrediction], make: { try EulerAncestralSampler($0) })
 }
 
-/// Euler steps that go below the next noise level and add fresh noise back.
+/// Euler steps to below the next noise level, after which fresh noise is added.
 struct EulerAncestralSampler: SigmaTableSampler {
   let rule: SigmaTableRule
   var table = SigmaTable()
@@ -37,7 +37,7 @@ struct EulerAncestralSampler: SigmaTableSampler {
     let up = (toSquare * (fromSquare - toSquare) / fromSquare).squareRoot()
     let down = (toSquare - up * up).squareRoot()
     let derivative = (sample - original) / from
-    // Noise is drawn even where its factor is 0, as diffusers does.
+    // As in diffusers, noise is drawn even where its factor is 0.
     let previous = Tensor.linearCombination([
       (1, sample), (down - from, derivative), (up, generator.randn(modelOutput.shape)),
     ])

@@ -11,7 +11,8 @@ extension SamplerDescription {
     make: { try EulerSampler($0) })
 }
 
-/// Euler's method on the probability-flow equation (Karras and others, 2022, algorithm 1 without churn).
+/// Euler's method on the probability-flow equation (Karras and others, 2022, algorithm 1 without
+/// churn).
 struct EulerSampler: SigmaTableSampler {
   let rule: SigmaTableRule
   var table = SigmaTable()
@@ -20,7 +21,7 @@ struct EulerSampler: SigmaTableSampler {
 
   init(_ settings: SamplerSettings) throws {
     let schedule = try NoiseSchedule(settings, keepsLastPositive: true)
-    // Old configurations spell the third kind out.
+    // Old configurations have a longer name for the third kind.
     prediction = try settings.prediction(named: ["original_sample": .sample])
     var rule = SigmaTableRule(
       schedule: schedule, spacing: try settings.spacing(.linspace),

@@ -24,7 +24,7 @@ struct HeunSampler: SigmaTableSampler {
   var cursor = StepCursor()
   private let prediction: PredictionType
   private let clipping: Clipping
-  /// What the Euler half left for the second half.
+  /// The results of the first half of a step, for the second half.
   private var firstHalf: FirstHalf?
   let order = 2
 
@@ -76,7 +76,7 @@ struct HeunSampler: SigmaTableSampler {
     modelOutput: Tensor, timestep: Float, sample: Tensor, generator: inout TorchGenerator
   ) -> SamplerStep {
     let entry = cursor.locate(timestep, in: timesteps)
-    // The second half's sample already is at the next level, which is where the table stands now.
+    // The sample of the second half is already at the next level, and so is the table.
     let sigma = table.sigmas[entry]
     let original = clipping(
       varianceExplodingOriginal(prediction, output: modelOutput, sample: sample, sigma: sigma))

@@ -60,7 +60,8 @@ struct LCMSampler: CursorSampler, AlphaTableSampler {
     let level = VariancePreserving(alphaCumprod: schedule.alphasCumprod[Int(timestep)])
     let original = clipping(level.original(prediction, output: modelOutput, sample: sample))
 
-    // The boundary condition: at timestep 0 the sample itself, elsewhere nearly the prediction.
+    // The boundary condition gives the sample itself at timestep 0, and nearly the prediction
+    // elsewhere.
     let scaled = timestep * timestepScaling
     let sum = scaled * scaled + 0.25
     let denoised = Tensor.multiplyAdd(original, scaled / sum.squareRoot(), sample, 0.25 / sum)

@@ -8,7 +8,7 @@ import Musl
 import Darwin
 #endif
 
-/// How the multistep solvers (DPM-Solver, UniPC) make their timesteps and noise levels.
+/// The rules by which the multistep solvers (DPM-Solver, UniPC) make timesteps and noise levels.
 struct MultistepTableRule: Sendable {
   let schedule: NoiseSchedule
   let spacing: TimestepSpacing
@@ -18,11 +18,12 @@ struct MultistepTableRule: Sendable {
   let finalSigma: SigmaTableRule.FinalSigma
   var lowest: Double?
   var highest: Double?
-  /// Timesteps of karras sigmas are rounded rather than cut off.
+  /// Whether timesteps of karras sigmas are rounded instead of truncated.
   var roundsTimesteps = true
-  /// With `finalSigma` = minimum: the table's lowest, or a repetition of the run's own last.
+  /// Whether `finalSigma` = minimum repeats the run's last sigma, instead of taking the table's
+  /// lowest.
   var repeatsLastSigma = false
-  /// Where log-SNR would fall below this, the schedule is cut off.
+  /// The log-SNR below which the schedule is cut off.
   var lowestLogSNR = -Double.infinity
 
   func table(_ count: Int) throws -> SigmaTable {
@@ -47,7 +48,7 @@ struct MultistepTableRule: Sendable {
       if repeatsLastSigma, let last = sigmas.last { final = last }
     }
     if finalSigma == .zero { final = 0 }
-    // Timesteps become whole by truncation, which only matters where they were not rounded.
+    // Timesteps are truncated to whole numbers, which changes those that were not rounded before.
     let whole = timesteps.map { Float($0.rounded(.towardZero)) }
     try StepCount.checkNumbers(whole)
     return SigmaTable(
@@ -70,7 +71,7 @@ extension SigmaTable {
   func level(_ entry: Int) -> SolverLevel { SolverLevel(sigma: sigmas[entry]) }
 }
 
-/// A noise level as the solvers see it.
+/// A noise level in the form that the solvers use.
 struct SolverLevel {
   let alpha: Float
   let sigma: Float

@@ -8,7 +8,7 @@ import Musl
 import Darwin
 #endif
 
-/// The noise that a model was trained with: per timestep, how much of the picture is left.
+/// The noise that a model was trained with: the share of the picture that is left at each timestep.
 struct NoiseSchedule: Sendable {
   /// The default values of one scheduler class.
   struct Defaults {
@@ -41,7 +41,7 @@ struct NoiseSchedule: Sendable {
 
   /// - Parameters:
   ///   - settings: The configuration.
-  ///   - defaults: What it means where it is silent.
+  ///   - defaults: The defaults of the class that reads it.
   ///   - zeroSNR: Whether `rescale_betas_zero_snr` is honoured.
   ///   - keepsLastPositive: Whether the rescaled last alpha-bar is 2^-24 rather than 0, so that the first
   ///     sigma stays finite.
@@ -126,8 +126,8 @@ struct NoiseSchedule: Sendable {
     }
   }
 
-  /// Shifts and scales sqrt(alpha-bar) so that the last is 0 and the first stays ("Common Diffusion Noise
-  /// Schedules and Sample Steps are Flawed", algorithm 1).
+  /// Shifts and scales sqrt(alpha-bar) so that the last value is 0 and the first stays ("Common
+  /// Diffusion Noise Schedules and Sample Steps are Flawed", algorithm 1).
   private static func rescaledToZeroSNR(_ betas: [Float]) -> [Float] {
     var roots = cumulativeProduct(betas.map { 1 - $0 }).map { $0.squareRoot() }
     guard let first = roots.first, let last = roots.last, first != last else { return betas }

@@ -90,8 +90,8 @@ struct PNDMSampler: AlphaTableSampler {
       throw SamplerError.badStepCount(
         count: steps.count, reason: "pndm begins with four Runge-Kutta steps")
     }
-    // The four highest, each with its midpoint, ascending; the last midpoint falls away, and of the doubled
-    // list the ends.
+    // These are the four highest timesteps, each with its midpoint, in ascending order. The last
+    // midpoint is dropped, and so are both ends of the doubled list.
     let points = steps.prefix(4).reversed().flatMap { [Int($0), Int($0) + ratio / 2] }.dropLast()
     let doubled = points.flatMap { [$0, $0] }.dropFirst().dropLast()
     rungeKuttaTimesteps = doubled.reversed()
@@ -164,7 +164,7 @@ struct PNDMSampler: AlphaTableSampler {
     return transfer(start, from: from, to: to, output: used)
   }
 
-  /// Adams-Bashforth weights over the outputs there are.
+  /// Combines the outputs so far with the weights of Adams and Bashforth.
   private var extrapolated: Tensor {
     let newest = Array(outputs.reversed())
     switch newest.count {

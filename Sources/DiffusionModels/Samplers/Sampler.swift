@@ -1,10 +1,10 @@
 import TensorRuntime
 
-/// What one step of a sampler gives.
+/// The result of one step of a sampler.
 public struct SamplerStep: Sendable {
   /// The sample at the next, lower noise level.
   public let previous: Tensor
-  /// The sampler's present idea of the clean sample, where it forms one.
+  /// The sampler's estimate of the clean sample; nil for samplers without one.
   public let predictedOriginal: Tensor?
 
   init(previous: Tensor, predictedOriginal: Tensor? = nil) {
@@ -20,11 +20,11 @@ public struct SamplerStep: Sendable {
 public protocol Sampler: Sendable {
   /// The timesteps to visit, in order; as many as model calls.
   var timesteps: [Float] { get }
-  /// What standard normal noise is multiplied by to start from.
+  /// The factor of the standard normal noise from which a run starts.
   var initNoiseSigma: Float { get }
   /// Model calls per step of the schedule.
   var order: Int { get }
-  /// Everything that changes from step to step, for checkpoints.
+  /// Everything that changes from step to step, for saved states.
   var state: SamplerState { get }
 
   /// Makes the schedule of a run.
@@ -35,7 +35,7 @@ public protocol Sampler: Sendable {
 
   /// Continues from a saved state, after `setTimesteps` with the same count.
   ///
-  /// - Parameter state: What `state` gave.
+  /// - Parameter state: A state from `state`.
   /// - Throws: `SavedStateError` when it is not a state of this kind of sampler.
   mutating func restore(_ state: SamplerState) throws
 
@@ -44,7 +44,7 @@ public protocol Sampler: Sendable {
   /// - Parameter index: An index into `timesteps`.
   mutating func setBeginIndex(_ index: Int)
 
-  /// Brings a sample to the scale the model was trained on.
+  /// Scales a sample for the model.
   ///
   /// - Parameters:
   ///   - sample: The noisy sample.
@@ -55,10 +55,10 @@ public protocol Sampler: Sendable {
   /// Goes one step towards the clean sample.
   ///
   /// - Parameters:
-  ///   - modelOutput: What the model said, after guidance.
+  ///   - modelOutput: The model's prediction, after guidance.
   ///   - timestep: The timestep just visited.
   ///   - sample: The sample the step starts from, not scaled.
-  ///   - generator: Where fresh noise comes from.
+  ///   - generator: The generator of fresh noise.
   /// - Returns: The next sample.
   mutating func step(
     modelOutput: Tensor, timestep: Float, sample: Tensor, generator: inout TorchGenerator
@@ -87,7 +87,7 @@ extension Sampler {
   /// Accepts the empty state of samplers without history.
   public mutating func restore(_ state: SamplerState) throws { try state.expect() }
 
-  /// Samplers that look timesteps up by value need no start.
+  /// Does nothing, because samplers that find timesteps by value need no start.
   public mutating func setBeginIndex(_ index: Int) {}
 
   /// Leaves the sample as it is, as samplers of variance-preserving form do.

@@ -3,7 +3,8 @@ import ResgraphWeights
 
 /// One sampler: its names, what can be chosen for it, and how it is made.
 ///
-/// A new sampler is a file that declares its `SamplerKind` and its description, and a line in `all`.
+/// A new sampler is a file that declares its `SamplerKind` and its description, and a line in
+/// `all`.
 struct SamplerDescription: Sendable {
   /// The name that graphs use.
   let kind: SamplerKind

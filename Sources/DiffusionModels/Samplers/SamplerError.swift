@@ -1,4 +1,4 @@
-/// What can be wrong with a scheduler's configuration or with what is asked of a sampler.
+/// The errors of scheduler configurations and of sampling options.
 public enum SamplerError: Error, Sendable, Equatable {
   /// The checkpoint names a scheduler that does not exist here.
   case unknownScheduler(String)

@@ -37,7 +37,7 @@ public struct ScheduleKind: RawRepresentable, CaseIterable, Hashable, Sendable {
     self = kind
   }
 
-  /// What the configuration says; usually the training schedule itself.
+  /// The schedule of the configuration, which usually is the training schedule.
   public static let `default` = ScheduleKind(name: "default")
 
   /// The schedules that replace the configuration's.
@@ -49,7 +49,7 @@ public struct ScheduleKind: RawRepresentable, CaseIterable, Hashable, Sendable {
 
 /// How timesteps are picked from the training schedule.
 public enum SpacingKind: String, Sendable, CaseIterable {
-  /// What the configuration says, else the sampler's own choice.
+  /// The spacing of the configuration, or the sampler's default.
   case `default`
   /// Equal whole steps from the start, plus the configuration's offset.
   case leading
@@ -59,7 +59,7 @@ public enum SpacingKind: String, Sendable, CaseIterable {
   case trailing
 }
 
-/// What the UNet was trained to predict.
+/// The quantity that the UNet was trained to predict.
 enum PredictionType: String, Sendable, CaseIterable {
   case epsilon
   case sample

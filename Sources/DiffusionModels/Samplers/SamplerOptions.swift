@@ -1,4 +1,4 @@
-/// What a graph can choose about sampling, beside the number of steps.
+/// The choices about sampling in a graph, beside the number of steps.
 public struct SamplerOptions: Sendable, Equatable {
   /// Which sampler.
   public var kind: SamplerKind
@@ -9,7 +9,9 @@ public struct SamplerOptions: Sendable, Equatable {
   /// DDIM's share of fresh noise, 0...1.
   public var eta: Double
 
-  /// Gathers the choices; the defaults are the checkpoint's own.
+  /// Makes options.
+  ///
+  /// The defaults are the checkpoint's.
   ///
   /// - Parameters:
   ///   - kind: Which sampler.
@@ -27,8 +29,8 @@ public struct SamplerOptions: Sendable, Equatable {
   }
 }
 
-/// Makes a sampler by diffusers' `from_config` rule: values that the configuration states count, everything
-/// else is the sampler's own default.
+/// Makes a sampler by diffusers' `from_config` rule: values that the configuration states count,
+/// everything else is the sampler's own default.
 ///
 /// - Parameters:
 ///   - options: The sampler and its choices.

@@ -15,8 +15,8 @@ struct SamplerSettings: Sendable {
   ) {
     self.description = description
     self.eta = eta
-    // A pipeline corrects the scheduler it was loaded with even where the file is silent; on conversion
-    // to another class the correction goes with the other defaults.
+    // A pipeline corrects its own scheduler even where the file states no value. When the scheduler
+    // is converted to another class, the correction is lost with the other defaults.
     let corrections: [String: JSONValue] =
       isCheckpointsOwn && config.correctsOldFiles ? ["steps_offset": 1, "clip_sample": false] : [:]
     let values = corrections.merging(config.values) { $1 }.merging(overrides) { $1 }
@@ -38,7 +38,7 @@ struct SamplerSettings: Sendable {
     }
   }
 
-  /// What the UNet predicts, out of the kinds that the sampler understands.
+  /// The prediction type, which must be one that the sampler supports.
   func prediction(named aliases: [String: PredictionType] = [:]) throws -> PredictionType {
     let kind = try reader.choice("prediction_type", default: PredictionType.epsilon, named: aliases)
     guard description.predictions.contains(kind) else {

@@ -80,7 +80,7 @@ extension SamplerState {
 
   /// Reads a state.
   ///
-  /// - Parameter bytes: What `encoded` gave.
+  /// - Parameter bytes: The bytes of `encoded`.
   /// - Throws: `SavedStateError` when the bytes are something else.
   public init(encoded bytes: [UInt8]) throws {
     var reader = try ByteReader(bytes, header: Self.header)

@@ -1,7 +1,7 @@
 import ResgraphFiles
 import ResgraphWeights
 
-/// A checkpoint's `scheduler_config.json`: the values it states, and nothing else.
+/// The values that a checkpoint's `scheduler_config.json` states, without any defaults.
 ///
 /// A sampler made from it takes every stated value that it knows and its own default for the rest. Defaults
 /// of the class that wrote the file are never carried over to another class, as in diffusers' `from_config`.

@@ -11,9 +11,11 @@ import Darwin
 /// The timesteps and noise levels of one run of a sampler that works on sigmas.
 struct SigmaTable: Sendable {
   var timesteps: [Float] = []
-  /// One more than timesteps; the last is the level a run ends at.
+  /// The noise levels, one more than there are timesteps.
+  ///
+  /// A run ends at the last.
   var sigmas: [Float] = []
-  /// Where `initNoiseSigma` leaves out that the picture has variance 1.
+  /// Whether `initNoiseSigma` leaves out the picture's variance of 1.
   var startsAtFullNoise = true
 
   var initNoiseSigma: Float {
@@ -26,7 +28,7 @@ struct SigmaTable: Sendable {
   }
 }
 
-/// How the Euler and Heun samplers make their tables.
+/// The rules by which the Euler and Heun samplers make their tables.
 struct SigmaTableRule: Sendable {
   enum Interpolation: String, CaseIterable {
     case linear
@@ -47,7 +49,7 @@ struct SigmaTableRule: Sendable {
   var finalSigma = FinalSigma.zero
   var lowest: Double?
   var highest: Double?
-  /// Timesteps are a quarter of the sigma's logarithm, as some models of video want.
+  /// Whether timesteps are a quarter of the sigma's logarithm, as for some video models.
   var continuous = false
 
   func table(_ count: Int) throws -> SigmaTable {
@@ -81,7 +83,9 @@ struct SigmaTableRule: Sendable {
   }
 }
 
-/// A sampler that walks down a table of noise levels; it adds its own way of taking a step.
+/// A sampler that goes down a table of noise levels.
+///
+/// Conforming types add the computation of a step.
 protocol SigmaTableSampler: CursorSampler {
   var rule: SigmaTableRule { get }
   var table: SigmaTable { get set }

@@ -1,6 +1,6 @@
-/// The rules shared by all samplers about how many steps there can be.
+/// The limits on the number of steps that all samplers share.
 enum StepCount {
-  /// Refuses schedules with timesteps that are no numbers, which no step could be found by.
+  /// Refuses schedules with timesteps that are not finite, because no step could be found by them.
   static func checkNumbers(_ timesteps: [Float]) throws {
     guard timesteps.allSatisfy(\.isFinite) else {
       throw SamplerError.badStepCount(
@@ -18,7 +18,7 @@ enum StepCount {
     }
   }
 
-  /// Table lookups need timesteps inside the training schedule.
+  /// Checks that timesteps lie inside the training schedule, as looking them up requires.
   static func check(timesteps: [Double], trainCount: Int) throws {
     for timestep in timesteps where !(0...Double(trainCount - 1)).contains(timestep) {
       throw SamplerError.badStepCount(

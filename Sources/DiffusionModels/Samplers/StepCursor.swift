@@ -1,15 +1,18 @@
-/// Where in its schedule a sampler is.
+/// The place of a sampler in its schedule.
 struct StepCursor: Sendable, Equatable {
   /// The entry of the next step; nil before the first.
   var index: Int?
   /// The entry to start at, where it was set.
   var begin: Int?
 
-  /// The entry of the step at `timestep`, finding the first one by its value: the second of equal entries,
-  /// as diffusers does, and the last where there is none.
+  /// The entry of the step at `timestep`.
   ///
-  /// A run that starts at the schedule's first timestep starts at its first entry, however often rounding
-  /// repeats it: from the second, where diffusers fails, it would go past the end.
+  /// The first step's entry is found by its value. As in diffusers, the second of equal entries is
+  /// taken, and the last entry when none is equal.
+  ///
+  /// A run that starts at the schedule's first timestep starts at its first entry, even if rounding
+  /// repeats that timestep. From the second entry it would go past the end, which is an error in
+  /// diffusers.
   mutating func locate(_ timestep: Float, in timesteps: [Float]) -> Int {
     let found = index ?? begin ?? Self.start(at: timestep, in: timesteps)
     index = found

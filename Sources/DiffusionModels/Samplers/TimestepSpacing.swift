@@ -32,7 +32,7 @@ enum TimestepSpacing: String, Sendable, CaseIterable {
     return Numpy.linspace(0, Double(trainCount - 1), count).map { Double(Float($0)) }.reversed()
   }
 
-  /// The timesteps of the multistep solvers, which leave the last of one step more out.
+  /// The timesteps of the multistep solvers, which are those of one step more, without the last.
   func multistepTimesteps(
     _ count: Int, of trainCount: Int, last: Int, offset: Int
   ) -> [Double] {

@@ -37,7 +37,8 @@ struct UniPCSampler: MultistepSampler {
   var table = SigmaTable()
   var cursor = StepCursor()
   var outputs: [Tensor] = []
-  /// The sample and order of the last step, which the corrector repeats with more knowledge.
+  /// The sample and order of the last step, which the corrector computes again with the newer
+  /// output.
   private var lastSample: Tensor?
   private var lastOrder = 1
 

@@ -1,6 +1,8 @@
 import TensorRuntime
 
-/// Reads little-endian values, never beyond the end and never allocating more than the bytes hold.
+/// Reads little-endian values.
+///
+/// It never reads beyond the end, and never allocates more than the bytes can fill.
 struct ByteReader {
   private let bytes: [UInt8]
   private var position: Int

@@ -29,7 +29,8 @@ struct ByteWriter {
     bytes.append(contentsOf: block)
   }
 
-  /// Writes the number of values and, in the order of their names, each name with what `value` writes.
+  /// Writes the number of values and, in the order of their names, each name with what `value`
+  /// writes.
   mutating func write<Value>(
     _ values: [String: Value], _ value: (inout ByteWriter, Value) -> Void
   ) {

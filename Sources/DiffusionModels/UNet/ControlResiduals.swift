@@ -1,10 +1,10 @@
 import TensorRuntime
 
-/// What a ControlNet adds to a UNet in one step.
+/// The tensors that a ControlNet adds to a UNet in one step.
 public struct ControlResiduals: Sendable {
-  /// One per skip connection of the UNet, the first convolution's first.
+  /// One tensor per skip connection of the UNet; the first is for the first convolution.
   public var down: [Tensor]
-  /// For the output of the middle block.
+  /// The tensor for the output of the middle block.
   public var mid: Tensor
 
   /// Makes residuals.
@@ -17,7 +17,7 @@ public struct ControlResiduals: Sendable {
     self.mid = mid
   }
 
-  /// The sum of what several ControlNets add.
+  /// Adds the residuals of several ControlNets.
   public static func + (left: ControlResiduals, right: ControlResiduals) -> ControlResiduals {
     precondition(left.down.count == right.down.count, "residuals of different UNets")
     return ControlResiduals(

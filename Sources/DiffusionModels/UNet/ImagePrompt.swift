@@ -1,6 +1,6 @@
 import TensorRuntime
 
-/// An image that a UNet looks at beside the text: IP-Adapter's tokens and its own projections.
+/// An image prompt: the tokens of an IP-Adapter, and its projections.
 public struct ImagePrompt: Sendable {
   /// Key and value projections per cross-attention layer, in the order down, up, middle.
   public var projections: [(key: Linear, value: Linear)]

@@ -64,12 +64,13 @@ public final class UNet2DConditionModel: Sendable {
     return attentions.flatMap(\.blocks)
   }
 
-  /// Computes ahead what is the same for every step: keys and values of the text and of image
-  /// prompts in every layer, SDXL's added embedding, and the time embeddings of the steps to come.
+  /// Computes in advance what is the same for every step: keys and values of the text and of image
+  /// prompts in every layer, SDXL's added embedding, and the time embeddings of the following
+  /// steps.
   ///
   /// - Parameter conditions: Text, pooled text, time ids, the guidance embedding, time steps and image
   ///   prompts are read now and must not be changed in the result; everything else may be set per step.
-  /// - Returns: The conditions with what was computed.
+  /// - Returns: The conditions with the results.
   public func prepared(_ conditions: UNetConditions) -> UNetConditions {
     var result = conditions
     result.context = makeContext(conditions)

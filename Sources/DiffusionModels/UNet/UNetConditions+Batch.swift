@@ -40,7 +40,8 @@ extension UNetContext {
           ImageAttention(source: part($0.source), scale: $0.scale, mask: $0.mask)
         })
     }
-    // Embeddings with a row for each sample are those of the whole batch; of a part they are computed step by step.
+    // Embeddings with a row for each sample are those of the whole batch; of a part they are
+    // computed step by step.
     return UNetContext(
       owner: owner, blocks: blocks, addedEmbedding: addedEmbedding.map(part),
       batch: samples.count, times: times.flatMap { $0.samples == 1 ? $0 : nil })

@@ -3,8 +3,8 @@ import TensorRuntime
 /// Everything a UNet's prediction is conditioned on, beside the time step.
 ///
 /// The batch of the prompt decides how many samples are predicted; a sample of a smaller batch is
-/// repeated to it as a whole, and what does not depend on the prompt is computed only once. Guidance
-/// therefore passes the latents once and the prompts as [negative…, positive…].
+/// repeated to it as a whole, and what does not depend on the prompt is computed only once.
+/// Guidance therefore passes the latents once and the prompts as [negative…, positive…].
 public struct UNetConditions: Sendable {
   /// What the picture shows.
   public var prompt: PromptEncoding
@@ -16,7 +16,7 @@ public struct UNetConditions: Sendable {
   public var controls = UNetControls()
   /// The run that the prediction is a part of.
   public var run = UNetRun()
-  /// What `UNet2DConditionModel.prepared(_:)` computed ahead.
+  /// The results of `UNet2DConditionModel.prepared(_:)`.
   var context: UNetContext?
   /// How the present step is made cheaper.
   var approximation = UNetApproximation()

@@ -113,7 +113,8 @@ extension UNetConfig {
   /// - Parameter shape: The latents of the call, [B, C, h, w].
   /// - Returns: An estimate.
   package func featureMapBytes(_ shape: [Int]) -> Int {
-    // Skips of the way down and a few feature maps at the finest level, as measured on SD 1.5.
+    // The skip connections and a few feature maps of the finest level take this much, as measured
+    // on Stable Diffusion 1.5.
     shape[0] * shape[2] * shape[3] * levels.map(\.channels).reduce(0, +) * 4 * 4
   }
 }

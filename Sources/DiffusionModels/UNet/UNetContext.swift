@@ -1,7 +1,7 @@
 import TensorRuntime
 
-/// What is the same for every step of a run: keys and values of the text and of image prompts in
-/// every attention layer, the added embedding of SDXL, and the times of all steps.
+/// The tensors that are the same for every step of a run: keys and values of the text and of image
+/// prompts in every attention layer, the added embedding of SDXL, and the times of all steps.
 struct UNetContext: Sendable {
   /// The model that made it.
   let owner: ObjectIdentifier
@@ -16,7 +16,7 @@ struct UNetContext: Sendable {
 }
 
 extension UNetContext {
-  /// Adds what the time embedding makes of the conditions.
+  /// Adds the time embedding's results for the conditions.
   init(
     owner: ObjectIdentifier, blocks: [BlockContext], _ conditions: UNetConditions,
     timeEmbedding: UNetTimeEmbedding
@@ -30,7 +30,7 @@ extension UNetContext {
     }
   }
 
-  /// The time of a step: as computed ahead, or computed now.
+  /// The time of a step, which is computed now if it was not computed in advance.
   func time(
     _ timesteps: [Float], _ conditions: UNetConditions, _ timeEmbedding: UNetTimeEmbedding
   ) -> StepTime {

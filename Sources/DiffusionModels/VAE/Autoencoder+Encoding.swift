@@ -9,10 +9,11 @@ package enum LatentChoice: String, Sendable, CaseIterable {
 }
 
 extension Autoencoder {
-  /// Pictures [B, 3, H, W] in 0...1 as latents, scaled as the denoiser wants them.
+  /// Encodes pictures [B, 3, H, W] in 0...1 to latents, scaled for the denoiser.
   ///
-  /// `progress` is told how many pictures are done, before the first and after each; what it throws stops the work.
-  /// An architecture without random latents throws `ModelError` when it is asked for one.
+  /// `progress` is told how many pictures are done, before the first and after each; what it throws
+  /// stops the work. An architecture without random latents throws `ModelError` when it is asked
+  /// for one.
   package func latents(
     of pictures: Tensor, _ choice: LatentChoice, generator: inout TorchGenerator,
     progress: (Int) throws -> Void = { _ in }

@@ -13,7 +13,8 @@ package struct LatentGeometry: Sendable, Equatable {
     self.scale = scale
   }
 
-  /// Stable Diffusion's, where no model says otherwise: 4 channels, an eighth of the picture's sides.
+  /// Stable Diffusion's, where no model says otherwise: 4 channels, an eighth of the picture's
+  /// sides.
   package static let stableDiffusion = LatentGeometry(channels: 4, scale: 8)
 
   /// The size of the picture of a latent [B, C, h, w].

@@ -1,8 +1,9 @@
 import Synchronization
 import TensorRuntime
 
-/// MultiDiffusion (Bar-Tal and others, 2023): a UNet that looks at a large latent through overlapping windows of the
-/// size it draws well, and answers with the average of what it says about each place.
+/// MultiDiffusion (Bar-Tal and others, 2023): a UNet that sees a large latent through overlapping
+/// windows of the size that it draws well, and whose prediction at each place is the average of the
+/// windows' predictions.
 ///
 /// The paper averages the samplers' steps; for a step that is linear in the prediction, and without noise of its
 /// own, the average of the steps is the step of the average. Samplers that add noise draw it once for the whole
@@ -12,7 +13,7 @@ public final class WindowedPredictor: NoisePredictor {
   private let views: [LatentView]
   private let size: (height: Int, width: Int)
   private let pictures: [PictureControl]
-  /// The controls of each window, made when it is first looked at.
+  /// The controls of each window, which are made when the window is first used.
   private let controls: Mutex<[[any DenoiseControl]?]>
 
   /// Lays windows over latents.
@@ -44,7 +45,7 @@ public final class WindowedPredictor: NoisePredictor {
   /// The width of the guidance embedding.
   public var guidanceEmbeddingWidth: Int? { base.guidanceEmbeddingWidth }
 
-  /// Checks what the UNet checks, and that nothing refers to places in the whole picture.
+  /// Checks as the UNet does, and also that no input refers to places in the whole picture.
   ///
   /// - Parameter conditions: Texts and image prompts.
   /// - Throws: `ModelError`, or `DenoiseError` for image prompts with masks.
@@ -52,14 +53,14 @@ public final class WindowedPredictor: NoisePredictor {
     try base.check(conditions)
     guard conditions.imagePrompts.allSatisfy(\.masks.isEmpty) else {
       throw DenoiseError.badOption(
-        name: "unet", reason: "image prompts with masks do not know the parts of a picture")
+        name: "unet", reason: "image prompts with masks cannot be used where a picture is denoised in parts")
     }
   }
 
-  /// Computes ahead what the UNet computes ahead.
+  /// Computes in advance as the UNet does.
   ///
   /// - Parameter conditions: As the UNet reads them.
-  /// - Returns: The conditions with what was computed.
+  /// - Returns: The conditions with the results.
   public func prepared(_ conditions: UNetConditions) -> UNetConditions {
     base.prepared(conditions)
   }

@@ -24,7 +24,8 @@ public struct JSONLimits: Sendable {
   public var byteCount: Int
   /// Most values in all.
   public var values: Int
-  /// Whether integers beyond 64 bits are read as doubles (as other writers' huge defaults need) or refused.
+  /// Whether integers beyond 64 bits are read as doubles (as other writers' huge defaults need) or
+  /// refused.
   public var roundsLargeIntegers: Bool
   /// Whether Python's `NaN`, `Infinity` and `-Infinity` are read.
   public var acceptsNonFinite: Bool

@@ -1,6 +1,7 @@
 extension JSONValue {
   /// The one canonical text of this value: names sorted by their UTF-8 bytes, no spaces, integral
-  /// numbers without fraction, other numbers in the shortest form that reads back to the same double.
+  /// numbers without fraction, other numbers in the shortest form that reads back to the same
+  /// double.
   ///
   /// Non-finite numbers are written as Python writes them (`NaN`, `Infinity`, `-Infinity`).
   public func canonicalText() -> String {

@@ -1,7 +1,7 @@
 /// A JSON document in memory.
 ///
-/// Integers that fit 64 bits keep their exact value; every other number is a double. `integer(3)` and
-/// `number(3)` are equal, and the getters accept both.
+/// Integers that fit 64 bits keep their exact value; every other number is a double. `integer(3)`
+/// and `number(3)` are equal, and the getters accept both.
 public enum JSONValue: Sendable {
   /// Members by name; names are unique.
   case object([String: JSONValue])

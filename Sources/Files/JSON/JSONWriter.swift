@@ -6,8 +6,8 @@ package struct JSONWriter {
 
   /// Begins a text.
   ///
-  /// - Parameter isIndented: Whether every value of a list or object stands on a line of its own, moved
-  ///   in by two spaces; else the text has no spaces at all.
+  /// - Parameter isIndented: Whether every value of a list or object stands on a line of its own,
+  ///   moved in by two spaces; else the text has no spaces at all.
   package init(isIndented: Bool = false) { self.isIndented = isIndented }
 
   /// What has been written.
@@ -20,7 +20,8 @@ package struct JSONWriter {
   ///
   /// - Parameters:
   ///   - text: Any text.
-  ///   - escapesDelete: Whether the character U+007F is escaped as well, which JSON does not ask for.
+  ///   - escapesDelete: Whether the character U+007F is escaped as well, which JSON does not ask
+  ///     for.
   package mutating func string(_ text: String, escapesDelete: Bool = false) {
     appendQuoted(text, to: &bytes, escapesDelete: escapesDelete)
   }

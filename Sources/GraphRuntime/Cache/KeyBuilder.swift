@@ -1,6 +1,6 @@
 import ResgraphFiles
 
-/// Computes the cache keys of a graph's nodes, each after what it depends on.
+/// Computes the cache keys of a graph's nodes, in the order of their dependencies.
 struct KeyBuilder {
   private(set) var keys: [String: CacheKey] = [:]
   private(set) var records: [String: KeyRecord] = [:]
@@ -20,7 +20,9 @@ struct KeyBuilder {
     self.digestsFiles = digestsFiles
   }
 
-  /// Adds the key of a node; those of the nodes it depends on must be there.
+  /// Adds the key of a node.
+  ///
+  /// The keys of the nodes on which it depends must have been added before.
   ///
   /// - Parameter node: The node.
   /// - Throws: Any error of reading files that the node names.
@@ -31,7 +33,7 @@ struct KeyBuilder {
     }
     let result = binder.bind(instance, node)
     if let problem = result.problems.first {
-      // The graph was valid a moment ago: a file has gone since.
+      // The graph was valid a moment ago, so a file must have been removed since.
       throw NodeError(
         "`\(problem.port)` is no longer valid", port: problem.port,
         expected: problem.mismatch.expected, got: problem.mismatch.got,
@@ -67,7 +69,7 @@ struct KeyBuilder {
     for input in instance.inputs {
       guard let binding = node.bindings[input.name] else { continue }
       let found = part(binding)
-      // A single value and a list of one mean the same to a list port.
+      // For a list port a single value means the same as a list of one.
       if input.port.arity == .list, case .list = found {
         parts[input.name] = found
       } else {
@@ -84,7 +86,8 @@ struct KeyBuilder {
       return .literal(literal)
     case .list(let items, _): return .list(items.map(part))
     case .output(let node, let port, _):
-      // Every dependency is added before; a missing key would be a defect of the order.
+      // All dependencies have been added before. If a key is missing, the order of the nodes is
+      // wrong.
       guard let key = keys[node] else { preconditionFailure("no key for node \(node)") }
       return .output(key, port: port)
     }

@@ -1,6 +1,6 @@
 import ResgraphFiles
 
-/// A YAML or JSON file that is no graph: other programs' configurations.
+/// A YAML or JSON file that is not a graph, such as another program's configuration.
 public struct ConfigFile: Sendable {
   /// The document's root.
   public let root: YAMLNode

@@ -2,8 +2,8 @@ import ResgraphFiles
 
 /// Reads strict JSON into the same tree as YAML.
 ///
-/// libyaml takes most JSON but not all: surrogate pairs in `\u` escapes, which every JSON writer uses
-/// for emoji, are an error to it.
+/// libyaml reads most JSON, but refuses surrogate pairs in `\u` escapes, which every JSON writer
+/// uses for emoji.
 enum JSONReader {
   /// Reads a document.
   ///

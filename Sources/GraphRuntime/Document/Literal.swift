@@ -1,6 +1,6 @@
 import ResgraphFiles
 
-/// A plain value as a graph file writes it: what parameters are made from and what cache keys hash.
+/// A plain value, as it stands in a graph file.
 public enum Literal: Sendable, Hashable {
   /// The YAML null.
   case null

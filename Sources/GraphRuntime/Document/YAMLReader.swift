@@ -2,7 +2,7 @@ import ResgraphFiles
 
 /// Reads one YAML document into a tree of located nodes, under limits.
 ///
-/// Takes YAML 1.2's core schema. Duplicate keys, tags of one's own, merge keys, tabs and further
+/// It follows YAML 1.2's core schema. Duplicate keys, custom tags, merge keys, tabs and further
 /// documents are errors; anchors and aliases work.
 struct YAMLReader {
   private let events: YAMLEventStream
@@ -16,7 +16,7 @@ struct YAMLReader {
   private var nodeCount = 0
   private var scalarBytes = 0
 
-  /// A finished node with what it counts against the limits.
+  /// A finished node, with its share of the limits.
   private struct Measured {
     let node: YAMLNode
     let nodeCount: Int
@@ -69,7 +69,7 @@ struct YAMLReader {
         .unsupportedYAML, "a second document in one file", at: after.range,
         .init(hint: "write one graph per file"))
     }
-    // JSON is indented with tabs by many tools, and flow style takes them.
+    // Many tools indent JSON with tabs, and YAML's flow style allows them.
     if !isFlow, text.utf8.contains(0x09) {
       collector.add(
         contentsOf: TextCheck.tabs(in: text, outside: scalarOffsets, file: file))

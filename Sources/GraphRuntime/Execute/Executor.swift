@@ -1,7 +1,7 @@
 import ResgraphFiles
 import Synchronization
 
-/// What a finished run leaves.
+/// The results of a finished run.
 public struct RunSummary: Sendable {
   /// The paths written, by output, in the order of the graph.
   public var outputs: [(name: String, paths: [String])]
@@ -13,9 +13,9 @@ public struct RunSummary: Sendable {
 
 /// Runs plans.
 ///
-/// The thread that calls `run` owns all state of the run and hands nodes to worker threads: compute
-/// nodes to one, so that they run one at a time, all others to a few beside it. A value is dropped
-/// after the last node or output that uses it.
+/// The thread that calls `run` owns all state of the run. It hands compute nodes to one worker
+/// thread, so that they run one at a time, and all other nodes to a few threads beside it. A value
+/// is dropped after the last node or output that uses it.
 public struct Executor: Sendable {
   private let cache: (any ResultCache)?
   private let history: RunHistory?

@@ -2,15 +2,15 @@ import ResgraphFiles
 
 /// The state of one run, owned by the thread that runs it.
 struct RunState {
-  /// What becomes of a node.
+  /// The state of a node.
   private enum NodeState {
-    /// Waits for the nodes it depends on.
+    /// The node waits for the nodes on which it depends.
     case waiting(missing: Int)
-    /// Its inputs are there.
+    /// All its inputs have values.
     case ready
-    /// On a worker thread.
+    /// It runs on a worker thread.
     case running
-    /// Done, found or failed.
+    /// It is done, its result was found, or it failed.
     case finished
   }
 
@@ -20,7 +20,7 @@ struct RunState {
     var port: String
   }
 
-  /// What a worker sends back.
+  /// A message from a worker thread.
   private enum Message {
     case node(
       index: Int, Result<[String: any PortValue], any Error>, seconds: Double, hitSource: String?)
@@ -49,8 +49,8 @@ struct RunState {
   private var targetValues: [String: [String: any PortValue]] = [:]
   private var failure: (any Error)?
 
-  /// How far beyond the first unfinished node files may be read ahead, so that not all pictures of a
-  /// large graph are in memory before the first is used.
+  /// How many nodes beyond the first unfinished one may read files in advance, so that a large
+  /// graph does not hold all its pictures in memory before it uses the first.
   private static let readAhead = 16
 
   init(
@@ -116,7 +116,7 @@ struct RunState {
     return RunSummary(outputs: outputs, values: targetValues, seconds: 0)
   }
 
-  /// Takes the results that need no run: those of light nodes and those found in the cache.
+  /// Takes the results that exist already: those of light nodes and those found in the cache.
   private mutating func takeKnownValues(_ side: JobThreads) {
     for (index, step) in plan.steps.enumerated() {
       let id = step.node.id
@@ -276,7 +276,8 @@ struct RunState {
   private func isOutput(_ id: String) -> Bool { plan.graph.outputs.contains { $0.node == id } }
 
   private mutating func fail(_ error: any Error) {
-    // The first failure counts, and the user's wish to stop more than what it caused.
+    // The first failure counts. But when the user stops a run, that counts more than the failures
+    // which follow from it.
     if failure == nil { failure = error }
     token.cancel(.failure)
   }

@@ -18,8 +18,9 @@ extension ValidatedGraph {
 
     /// The names of the files that the output is written to.
     ///
-    /// The type's ending is appended where the name does not have it. Where the pattern gives several
-    /// pictures of a batch one name, their numbers are appended: `poster-0.png`, `poster-1.png`.
+    /// The type's ending is appended where the name does not have it. Where the pattern gives
+    /// several pictures of a batch one name, their numbers are appended: `poster-0.png`,
+    /// `poster-1.png`.
     ///
     /// - Parameters:
     ///   - params: The parameters' values by name.

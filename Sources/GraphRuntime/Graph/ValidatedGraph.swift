@@ -1,4 +1,6 @@
-/// A graph that can run: all names looked up, all values checked, light nodes evaluated.
+/// A graph that can run.
+///
+/// All names have been looked up, all values checked, and light nodes evaluated.
 public struct ValidatedGraph: Sendable {
   /// The graph's name.
   public let name: String
@@ -6,7 +8,7 @@ public struct ValidatedGraph: Sendable {
   public let file: String
   /// The folder that its relative paths start from.
   public let folder: String
-  /// What it is, for people.
+  /// A description, for people.
   public let description: String?
   /// The parameters with their values, in the order of the file.
   public let params: [ResolvedParam]
@@ -28,7 +30,7 @@ public struct ValidatedGraph: Sendable {
   let document: GraphDocument
   private let nodesByID: [String: ResolvedNode]
 
-  /// What a validated graph is made of.
+  /// The parts of a validated graph.
   struct Parts {
     var document: GraphDocument
     var file: String
@@ -88,7 +90,7 @@ public struct ValidatedGraph: Sendable {
   /// - Returns: The value, nil for nodes that only a run can do.
   public func value(node: String, port: String) -> (any PortValue)? { values[node]?[port] }
 
-  /// What is known of an output before the run: its final value, or what validation foresaw.
+  /// The value of an output as far as it is known before the run: the final value or a prediction.
   ///
   /// - Parameters:
   ///   - node: The node's name.

@@ -1,6 +1,7 @@
 import ResgraphFiles
 
-/// The arguments that carry values, as a text that errors can point into: one line each.
+/// The arguments with values as a text with one line for each, to which the positions of errors
+/// refer.
 struct CommandLineText {
   static let name = "<command line>"
   private var lines: [String] = []
@@ -27,7 +28,7 @@ struct CommandLineText {
   ///   - argument: What follows it.
   /// - Returns: Where the argument stands.
   mutating func add(_ flag: String, _ argument: String) -> SourceRange {
-    // A line break inside a value would shift the lines that follow.
+    // A line break inside a value would move the lines after it.
     lines.append("\(flag) " + argument.map { $0.isNewline ? " " : String($0) }.joined())
     return range(from: flag.count + 1, count: argument.unicodeScalars.count)
   }

@@ -1,6 +1,6 @@
 import ResgraphFiles
 
-/// What a graph file may write as a value: a literal, a reference, a text with holes, a list.
+/// A value in a graph file: a literal, a reference, a text with placeholders, or a list.
 public struct Expression: Sendable {
   /// The forms of a value.
   public indirect enum Form: Sendable {
@@ -16,7 +16,7 @@ public struct Expression: Sendable {
     case list([Expression])
   }
 
-  /// A part of a text with holes.
+  /// A part of a text with placeholders.
   public enum Piece: Sendable, Hashable {
     /// Text as it is.
     case text(String)
@@ -48,7 +48,7 @@ public struct Expression: Sendable {
     return Expression(form: form, range: range, folder: folder)
   }
 
-  /// Whether the value says that nothing is given.
+  /// Whether the value is null, which means that none is given.
   var isNull: Bool { if case .literal(.null) = form { true } else { false } }
 
   /// Reads a value of a port.
@@ -123,7 +123,7 @@ public struct Expression: Sendable {
 
 /// How references are written.
 enum ReferenceSyntax {
-  /// Why a text with holes cannot be read.
+  /// The reason why a text with placeholders cannot be read.
   struct Problem: Error {
     let message: String
   }
@@ -161,7 +161,7 @@ enum ReferenceSyntax {
     (0x61...0x7A).contains(byte | 0x20) || byte == UInt8(ascii: "_")
   }
 
-  /// Splits a text at its `${params.name}` holes; `$$` is a dollar sign.
+  /// Splits a text at its placeholders `${params.name}`; `$$` is a dollar sign.
   static func pieces(of text: String) -> Result<[Expression.Piece], Problem> {
     var pieces: [Expression.Piece] = []
     var plain = ""

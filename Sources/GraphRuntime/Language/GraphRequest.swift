@@ -1,13 +1,14 @@
 import ResgraphFiles
 
-/// What a user asks for: a graph file, values for its parameters, and where to look for files.
+/// A request for a graph: its file, values for its parameters, and folders in which files are
+/// looked up.
 public struct GraphRequest: Sendable {
   /// The graph file's path; also its name in messages.
   public var path: String
   /// The graph's text, when it does not come from the file (from inside a picture, say).
   public var contents: [UInt8]?
-  /// The folder that the graph's relative paths start from, when it is not the file's own: a picture
-  /// may lie elsewhere than the graph that it was made from.
+  /// The folder that the graph's relative paths start from, when it is not the file's own: a
+  /// picture may lie elsewhere than the graph that it was made from.
   package var origin: String?
   /// Values given as `--set name=value`, without the flag.
   public var sets: [String]
@@ -20,7 +21,7 @@ public struct GraphRequest: Sendable {
   /// Folders in which files are looked up after the graph's own folder.
   public var modelPaths: [String]
 
-  /// Asks for a graph.
+  /// Makes a request.
   ///
   /// Later values win over earlier ones: parameter files, then `setFiles`, then `sets`.
   ///

@@ -2,8 +2,8 @@ import ResgraphFiles
 
 /// The file name pattern of an output: `poster-{seed}-{index:04}`.
 ///
-/// `{name}` is a parameter's value, `{index}` the number of the picture in its batch. Braces are
-/// doubled to stand for themselves. The file is always inside the output folder.
+/// `{name}` stands for a parameter's value, and `{index}` for the number of the picture in its
+/// batch. A doubled brace stands for a brace. The file is always inside the output folder.
 public struct OutputPattern: Sendable, Hashable {
   /// A part of the pattern.
   enum Piece: Sendable, Hashable {
@@ -12,7 +12,7 @@ public struct OutputPattern: Sendable, Hashable {
     case index(width: Int)
   }
 
-  /// Why a pattern cannot be read.
+  /// The reason why a pattern cannot be read.
   struct Problem: Error {
     let message: String
     var hint: String?
@@ -106,7 +106,7 @@ public struct OutputPattern: Sendable, Hashable {
         return String(repeating: "0", count: max(0, width - digits.count)) + digits
       }
     }.joined()
-    // A value such as `..` must not lead out of the output folder.
+    // A value such as `..` would lead out of the output folder.
     return path.split(separator: "/").map { $0 == ".." || $0 == "." ? "_" : $0 }
       .joined(separator: "/")
   }

@@ -16,7 +16,7 @@ struct ParamResolver {
     var origin: ValueOrigin
 
     enum Value {
-      /// Text whose type the declaration decides.
+      /// A text, whose type follows from the declaration.
       case untyped(String)
       case typed(YAMLNode)
     }
@@ -97,7 +97,7 @@ struct ParamResolver {
     guard let bytes = readBytes(path, at: assignment.valueRange) else { return }
     do {
       var text = try TextCheck.decode(bytes, file: path, limits: YAMLLimits())
-      // Editors end a file with a line feed that is not meant as part of a prompt.
+      // Editors end a file with a line feed, which is not meant as a part of a prompt.
       if text.last?.isNewline == true { text.removeLast() }
       assignment.value = text
       take(assignment)
@@ -148,7 +148,7 @@ struct ParamResolver {
     let value: Given
     if let found = given[name] {
       value = found
-      // A default that is never used is still checked.
+      // The default is checked even when it is not used.
       _ = checkDefault(declaration)
     } else if let node = declaration.defaultValue {
       value = Given(

@@ -37,8 +37,8 @@ public struct MemoryEstimate: Sendable, Hashable, Codable {
 /// Its declaration is the source of validation, defaults, documentation, the JSON Schema and the
 /// cache key.
 ///
-/// A conforming struct has only `@Input`, `@Param`, `@Output` and `@PortGroup` properties. An instance serves one
-/// node of one run. The order of declaration is the order in documentation.
+/// A conforming struct has only `@Input`, `@Param`, `@Output` and `@PortGroup` properties. An
+/// instance serves one node of one run. The order of declaration is the order in documentation.
 public protocol NodeType: SendableMetatype {
   /// The name graphs use in `type:`; the Swift type's name unless given.
   static var name: String { get }

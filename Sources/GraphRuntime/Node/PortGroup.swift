@@ -1,7 +1,8 @@
 /// Ports that several node types share, declared once.
 ///
-/// A group is a struct of `@Input`, `@Param` and `@Output` properties, and possibly of further groups. Its ports
-/// have the names, and in listings the place, that they would have if the node type declared them itself.
+/// A group is a struct of `@Input`, `@Param` and `@Output` properties, and possibly of further
+/// groups. Its ports have the names, and in listings the place, that they would have if the node
+/// type declared them itself.
 ///
 /// ```swift
 /// struct PictureSize {
@@ -21,7 +22,8 @@ public struct PortGroup<Group> {
 
   /// Declares a group of ports.
   ///
-  /// - Parameter wrappedValue: The group; one with an initializer of its own can give each node type other defaults.
+  /// - Parameter wrappedValue: The group; one with an initializer of its own can give each node
+  ///   type other defaults.
   public init(wrappedValue: Group) { self.wrappedValue = wrappedValue }
 }
 

@@ -38,7 +38,9 @@ indirect enum JSONTree: Sendable {
     }
   }
 
-  /// JSON has no infinities; they keep YAML's spelling, which makes the text YAML.
+  /// JSON has no infinities.
+  ///
+  /// They are written as in YAML, so that the text is YAML then.
   private static func spell(_ literal: Literal) -> String {
     if case .list(let items) = literal {
       return "[" + items.map(spell).joined(separator: ",") + "]"

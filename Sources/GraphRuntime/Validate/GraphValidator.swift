@@ -12,8 +12,8 @@ public struct GraphValidator: Sendable {
   ///   - catalog: The node types that graphs may use.
   ///   - environment: Services and settings; its search folders are replaced by the graph's folder
   ///     and the request's model paths.
-  ///   - outputEndings: The port types that can be written as outputs, with the endings of their files
-  ///     (`png`); nil where outputs are not written, and may be of any type.
+  ///   - outputEndings: The port types that can be written as outputs, with the endings of their
+  ///     files (`png`); nil where outputs are not written, and may be of any type.
   public init(
     catalog: NodeCatalog, environment: RunEnvironment = RunEnvironment(),
     outputEndings: [String: String]? = nil

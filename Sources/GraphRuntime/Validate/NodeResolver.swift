@@ -3,9 +3,11 @@ import ResgraphFiles
 /// Looks up types, ports and references of nodes; checks edges by type.
 struct NodeResolver {
   var collector = DiagnosticCollector()
-  /// Names of parameters that some node uses.
+  /// The names of the parameters that a node uses.
   var usedParams: Set<String> = []
-  /// Defaults that are wrong, as `type.port`: reported once, not for every node.
+  /// The defaults that are wrong, as `type.port`.
+  ///
+  /// Each is reported once, and not for every node.
   private var brokenDefaults: Set<String> = []
   let document: GraphDocument
   private let catalog: NodeCatalog
@@ -32,7 +34,7 @@ struct NodeResolver {
 
   /// Resolves all nodes.
   ///
-  /// - Returns: The nodes with a known type; `isSound` tells whether all its ports are well bound.
+  /// - Returns: The nodes with a known type; `isSound` is false if one of a node's ports is wrong.
   mutating func resolve() -> [(node: ResolvedNode, isSound: Bool)] {
     checkDefaults()
     return document.nodes.compactMap { resolve($0) }

@@ -67,7 +67,7 @@ struct ValidationPass {
 
   private mutating func reportCycles(_ cycles: [[String]], _ nodes: [String: ResolvedNode]) {
     for cycle in cycles {
-      // The edge that closes the cycle: the last node's reference back to the first.
+      // The edge that closes the cycle is the last node's reference to the first one.
       guard cycle.count > 1, let node = nodes[cycle[cycle.count - 2]] else { continue }
       let edge = node.bindings.values.flatMap(\.sources).first { $0.node == cycle[0] }
       let path = cycle.map { "`\($0)`" }

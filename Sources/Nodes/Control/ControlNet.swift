@@ -17,7 +17,7 @@ struct ControlNet: GroupedPorts {
   init() {}
 
   mutating func validate(_ context: ValidationContext) throws {
-    // The picture is not known yet, the model is.
+    // The picture is not known yet, but the model can be checked.
     if let path = $path.known { _ = try ControlNetFiles(path: path.resolved) }
   }
 

@@ -5,8 +5,8 @@ import GraphRuntime
 struct ControlPorts {
   @Input("Control picture [1 or B, 3, H, W], of the size of the result") var image: ImageValue
   @Param("Strength", min: 0, max: 8) var weight = 1.0
-  @Param("Share of the steps before which it does not count", min: 0, max: 1) var start = 0.0
-  @Param("Share of the steps after which it does not count", min: 0, max: 1) var end = 1.0
+  @Param("Share of the steps before which it has no effect", min: 0, max: 1) var start = 0.0
+  @Param("Share of the steps after which it has no effect", min: 0, max: 1) var end = 1.0
   @Output("Control, for UNetDenoise") var control: ControlValue
 
   /// The settings that the ports say.

@@ -5,7 +5,7 @@ import ResgraphWeights
 
 /// Steers a denoiser by a picture, with a T2I-Adapter.
 struct T2IAdapter: GroupedPorts {
-  static let summary = "Steers a denoiser by a picture, with a small network that is asked once."
+  static let summary = "Steers a denoiser by a picture, with a small network that runs once."
   static let resources = ResourceClass.light
 
   @Param("Folder of config.json and weights") var path: InputPath
@@ -23,7 +23,7 @@ struct T2IAdapter: GroupedPorts {
     return [try folder.source.digest, folder.config.canonicalText()]
   }
 
-  /// The adapter's folder and what its configuration says, checked.
+  /// Opens the adapter's folder and checks its configuration.
   private func adapter(_ path: InputPath) throws -> (ComponentFolder, T2IAdapterConfig) {
     let folder = try ComponentFolder(path: path.resolved)
     let config = try ConfigurationFault.naming(folder.path) {
@@ -31,7 +31,7 @@ struct T2IAdapter: GroupedPorts {
     }
     guard config.inChannels == 1 || config.inChannels == 3 else {
       throw NodeError(
-        "the T2I-Adapter does not look at pictures", port: "path", expected: "1 or 3 in_channels",
+        "the T2I-Adapter takes no pictures", port: "path", expected: "1 or 3 in_channels",
         got: "\(config.inChannels) in \(folder.path)")
     }
     try folder.source.checkReadable()

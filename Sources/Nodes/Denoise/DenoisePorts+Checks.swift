@@ -5,7 +5,7 @@ import ResgraphWeights
 import TensorRuntime
 
 extension DenoisePorts {
-  /// Reports a way of sampling that the checkpoint's schedule does not allow.
+  /// Reports sampling options that the checkpoint's schedule does not allow.
   func checkSampling(_ unet: UNetRecipe, _ context: ValidationContext) throws {
     do {
       var sampler = try makeSampler(sampling, config: try unet.base.schedulerConfig())
@@ -15,8 +15,8 @@ extension DenoisePorts {
     }
   }
 
-  /// Reports what in the latent and the noise does not fit the denoiser, and warns of sizes that its adapters are
-  /// not for.
+  /// Reports what in the latent and the noise does not fit the denoiser, and warns of sizes that
+  /// its adapters are not for.
   func checkLatent(_ run: ControlledRun, channels: Int, _ context: ValidationContext) {
     let shape = run.latentShape
     func report(
@@ -50,7 +50,8 @@ extension DenoisePorts {
 }
 
 extension ControlledRun {
-  /// An encoding as the denoiser takes it: SDXL is told the size of the result, or of one so many times as large.
+  /// An encoding as the denoiser takes it: SDXL is told the size of the result, or of one so many
+  /// times as large.
   func condition(
     _ encoding: PromptEncoding, enlargement: Int = 1, port: String
   ) throws -> PromptEncoding {

@@ -7,7 +7,7 @@ struct DenoisePorts {
   @Input("Denoiser") var unet: UNetRecipe
   @Input("What the picture shows", family: .same(as: "unet")) var positive: ConditioningValue
   @Input var negative: ConditioningValue?
-  @Input("What to start from; its shape is the result's") var latent: LatentValue
+  @Input("Latent to start from; the result has its shape") var latent: LatentValue
   @Input var control: [ControlValue]
   @Input("The noise to start from; drawn from the seed when left out") var noise: NoiseValue?
   @Param var sampler: SamplerKind
@@ -16,7 +16,7 @@ struct DenoisePorts {
   var spacing = SpacingKind.default
   @Param var steps: Int
   @Param var guidance: Double
-  @Param("How far the guided prediction's spread is brought back", min: 0, max: 1)
+  @Param("How far the guided prediction gets the prompt's standard deviation: 0 not at all, 1 fully", min: 0, max: 1)
   var guidanceRescale = 0.0
   @Param("How much of the schedule runs when starting from a picture", min: 0, max: 1)
   var strength = 1.0
@@ -76,8 +76,8 @@ extension DenoisePorts {
 
   /// The tensors of a run, but for its controls.
   ///
-  /// A part of the picture that stays is blended in after every step, or shown to a denoiser that was made for
-  /// inpainting.
+  /// A part of the picture that stays is blended in after every step, or shown to a denoiser that
+  /// was made for inpainting.
   func inputs(_ run: ControlledRun, _ config: UNetConfig) throws -> DenoiseInputs {
     let negative =
       try run.isGuided ? run.condition(negative?.prompt ?? positive.empty, port: "negative") : nil

@@ -2,17 +2,17 @@ import DiffusionModels
 import GraphRuntime
 
 extension ElasticDiffusion {
-  /// Refuses a denoiser that is told the strength of guidance: its answer cannot be split into what it says with and
-  /// without the prompt.
+  /// Refuses a denoiser that is told the strength of guidance: its answer cannot be split into what
+  /// it says with and without the prompt.
   func checkDenoiser(_ unet: UNetRecipe) throws {
     guard try unet.config().timestepCondWidth != nil else { return }
     throw NodeError(
-      "a latent-consistency denoiser cannot be asked with and without the prompt", port: "unet",
+      "ElasticDiffusion compares predictions with and without the prompt, which this denoiser does not make", port: "unet",
       expected: "a denoiser without time_cond_proj_dim", got: unet.base.path,
       hint: "UNetDenoise and MultiDiffusion take it; an LCM-LoRA works here too")
   }
 
-  /// Refuses a latent of which only a part is to be painted.
+  /// Refuses a latent with a mask.
   func check(_ latent: LatentValue) throws {
     guard latent.paintMask != nil else { return }
     throw NodeError(
@@ -20,7 +20,7 @@ extension ElasticDiffusion {
       hint: "UNetDenoise and MultiDiffusion paint inside masks")
   }
 
-  /// Checks that the autoencoder, where one is needed, draws backgrounds for the denoiser.
+  /// Checks that the autoencoder, if one is needed, has latents like the denoiser's.
   func checkBackground(
     _ vae: VAERecipe, _ run: ControlledRun, _ options: ElasticOptions
   ) throws {
@@ -43,7 +43,8 @@ extension ElasticDiffusion {
       got: "\(found.channels) channels, 1/\(found.scale), in \(vae.origin.path)")
   }
 
-  /// Checks controls, whose pictures may have the result's size or the reduced one, and image prompts.
+  /// Checks controls, whose pictures may have the result's size or the reduced one, and image
+  /// prompts.
   func check(
     _ controls: [ControlValue], _ run: ControlledRun, _ options: ElasticOptions
   ) throws {
@@ -52,7 +53,7 @@ extension ElasticDiffusion {
       try control.recipe.check(run, pictures: sizes)
       guard !control.recipe.seesPromptOnly else {
         throw NodeError(
-          "details are drawn without a prompt, so they cannot be guided by a guess",
+          "guess mode cannot be used, because details are drawn without a prompt",
           port: "control", expected: "a ControlNet without guess")
       }
     }

@@ -6,8 +6,8 @@ import TensorRuntime
 /// Draws at sizes that a denoiser was not trained for, with ElasticDiffusion.
 struct ElasticDiffusion: GroupedPorts {
   static let summary = """
-    Draws at sizes that the denoiser was not trained for: what is shown is decided at its own size, \
-    details are drawn in windows at full size. A ResAdapter on the denoiser allows a larger \
+    Draws at sizes that the denoiser was not trained for. The content is decided at the denoiser's \
+    own size, and details are drawn in windows at full size. A ResAdapter on the denoiser allows a larger \
     `native`, and so fewer windows.
     """
 
@@ -15,24 +15,24 @@ struct ElasticDiffusion: GroupedPorts {
     negative: "the empty prompt when left out",
     control: "ControlNets, with pictures of the result's or of the reduced size",
     sampler: (.ddim, "the method is defined for ddim alone"), steps: 50,
-    guidance: (10, "How strongly the prompt pulls"))
+    guidance: (10, "Strength of the prompt: classifier-free guidance"))
   @Input(
     "Autoencoder that draws the background around what is smaller than the denoiser's own size; "
       + "the checkpoint's when left out", family: .same(as: "unet"))
   var vae: VAERecipe?
   @Param(
     "How often per step the prompt's direction is estimated again from other pixels; above 0 every "
-      + "step is also taken twice. 0 at the denoiser's own size", min: 0, max: 1_000)
+      + "step is also done twice. 0 at the denoiser's own size", min: 0, max: 1_000)
   var resamplingSteps = 7
-  @Param("Share of the pixels that are other ones in each estimate", min: 0, max: 1)
+  @Param("Share of the pixels that each further estimate takes from other places", min: 0, max: 1)
   var newP = 0.3
   @Param(
     "How strongly the result is pulled towards the reduced picture: 1000 to 2000 for pictures of a "
       + "megapixel or more, less for smaller ones, 0 at the denoiser's own size", min: 0,
     max: 1_000_000)
   var rrgScale = 1_000.0
-  @Param("Last share of the steps, which is not pulled", min: 0, max: 1) var rrgStop = 0.2
-  @Param("How the pull fades over the steps that have it")
+  @Param("Share of the steps at the end that are not pulled", min: 0, max: 1) var rrgStop = 0.2
+  @Param("How the pull fades over the steps")
   var rrgSchedule = PullSchedule.cosine
   @Param("How fast the pull fades along a cosine", min: 0, max: 1_000) var cosineScale = 10.0
   @Param(
@@ -52,7 +52,7 @@ struct ElasticDiffusion: GroupedPorts {
     if ports.sampler != .ddim {
       context.report(
         NodeError(
-          "ElasticDiffusion undoes steps, which only ddim's can be", port: "sampler",
+          "ElasticDiffusion undoes steps, which is only possible with ddim", port: "sampler",
           expected: "ddim", got: ports.sampler.rawValue))
     }
     try checkDenoiser(unet)
@@ -126,7 +126,8 @@ struct ElasticDiffusion: GroupedPorts {
   ) throws -> ElasticInputs {
     try check(ports.latent)
     let negative = ports.negative?.prompt ?? ports.positive.emptyPrompt
-    // The method's own size conditions: four times the result, uncropped, on both sides of guidance.
+    // The authors' code gives SDXL these size conditions for both halves of guidance: four times
+    // the result's size, uncropped.
     var inputs = ElasticInputs(
       start: ports.start,
       positive: try run.condition(ports.positive.prompt, enlargement: 4, port: "positive"),

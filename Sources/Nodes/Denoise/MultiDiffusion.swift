@@ -5,8 +5,8 @@ import TensorRuntime
 /// Draws large pictures through overlapping windows, with MultiDiffusion.
 struct MultiDiffusion: GroupedPorts {
   static let summary = """
-    Draws pictures larger than the denoiser's own size through overlapping windows, and joins at \
-    every step what it says about each. Prompts, samplers, controls and masks work as in UNetDenoise; \
+    Draws pictures larger than the denoiser's own size through overlapping windows, whose \
+    predictions are averaged at every step. Prompts, samplers, controls and masks work as in UNetDenoise; \
     approximations, masks of image prompts and nine-channel denoisers do not.
     """
 

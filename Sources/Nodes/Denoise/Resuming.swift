@@ -2,7 +2,9 @@ import DiffusionModels
 import GraphRuntime
 import TensorRuntime
 
-/// The state of a denoising run after a step, from which it goes on to the same bits.
+/// The state of a denoising run after a step.
+///
+/// A run that continues from it gives the same bits.
 protocol ResumableState {
   /// Steps done.
   var completed: Int { get }
@@ -16,7 +18,8 @@ extension ElasticState: ResumableState {}
 extension NodeContext {
   /// Runs steps from the saved state, and saves the state after each where a store keeps it.
   ///
-  /// A state that is damaged, or of another run, is as good as none: the run then starts over, with a warning.
+  /// A state that is damaged or belongs to another run is not used: the run then starts over, with
+  /// a warning.
   ///
   /// - Parameters:
   ///   - count: Steps of the whole run.

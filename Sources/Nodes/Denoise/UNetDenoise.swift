@@ -5,8 +5,8 @@ import TensorRuntime
 /// Turns noise into latents, step by step.
 struct UNetDenoise: GroupedPorts {
   static let summary = """
-    Turns noise into latents, step by step, towards a prompt: text-to-image from an EmptyLatent, \
-    image-to-image from any other latent, inpainting from one that InpaintLatent has marked.
+    Turns noise into latents, step by step, guided by a prompt. It does text-to-image from an \
+    EmptyLatent, image-to-image from any other latent, and inpainting from an InpaintLatent's.
     """
 
   @PortGroup var ports = DenoisePorts()
@@ -46,7 +46,8 @@ struct UNetDenoise: GroupedPorts {
     ports.denoised = .predicted(latent.shape)
   }
 
-  /// What is wrong with the mask channels of a denoiser made for inpainting.
+  /// The error of a denoiser made for inpainting that gets no mask or picture; nil when nothing is
+  /// wrong.
   private func maskError(_ latent: LatentValue, _ config: UNetConfig) -> NodeError? {
     let wanted = config.inChannels - config.outChannels
     guard wanted != 0 else { return nil }
@@ -57,7 +58,7 @@ struct UNetDenoise: GroupedPorts {
     }
     guard latent.maskedPicture == nil else { return nil }
     return NodeError(
-      "the denoiser was made for inpainting and wants to see the picture and its mask",
+      "the denoiser was made for inpainting and needs the picture and its mask",
       port: "latent", hint: "connect an InpaintLatent with `vae` and `image`")
   }
 
@@ -71,7 +72,7 @@ struct UNetDenoise: GroupedPorts {
   mutating func run(_ context: NodeContext) throws {
     let store = try context.service(ModelStore.self)
     let run = try ports.run(ports.unet, ports.latent.shape)
-    // Encoders of pictures have done their work before the denoiser takes its memory.
+    // The image encoders run before the denoiser is loaded, so that not all are in memory together.
     let imagePrompts = try run.imagePrompts(store: store)
     let model = try store.unet(ports.unet)
     if let error = maskError(ports.latent, model.config) { throw error }

@@ -6,8 +6,8 @@ import TensorRuntime
 /// Puts an IP-Adapter on a denoiser.
 struct IPAdapter: NodeType {
   static let summary = """
-    Lets a denoiser look at pictures beside the prompt, with an IP-Adapter. Several pictures are \
-    looked at together; several adapters are several nodes, one after the other.
+    Gives a denoiser pictures as prompts, with an IP-Adapter. Several pictures \
+    count together; several adapters are several nodes, one after the other.
     """
   static let resources = ResourceClass.light
 
@@ -20,9 +20,9 @@ struct IPAdapter: NodeType {
   @Input("Pictures to look at, each [1 or B, 3, H, W] of any size", minimumCount: 1)
   var image: [ImageValue]
   @Param("Strength of the pictures beside the prompt", min: -8, max: 8) var weight = 1.0
-  @Input("Where the pictures count, [1, 1, 8h, 8w]: one for all of them, or one for each")
+  @Input("Masks of the parts where the pictures count, [1, 1, 8h, 8w]: one for all of them, or one for each")
   var mask: [MaskValue]
-  @Output("Denoiser that looks at the pictures", name: "unet", family: .same(as: "unet"))
+  @Output("Denoiser with the pictures as prompts", name: "unet", family: .same(as: "unet"))
   var adapted: UNetRecipe
 
   init() {}
@@ -54,7 +54,7 @@ struct IPAdapter: NodeType {
     }
   }
 
-  /// Opens both files by header and checks that they fit the denoiser and each other.
+  /// Reads the headers of both files, and checks that they fit the denoiser and each other.
   private func open(_ unet: UNetRecipe) throws -> ImagePromptRecipe {
     let (adapter, encoding) = try NodeError.locating("path") {
       let adapter = try IPAdapterFile(path: path.resolved)

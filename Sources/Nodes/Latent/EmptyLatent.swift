@@ -1,9 +1,9 @@
 import GraphRuntime
 import TensorRuntime
 
-/// Makes the blank that text-to-image starts from.
+/// Makes the empty latent from which text-to-image starts.
 struct EmptyLatent: GroupedPorts {
-  static let summary = "A blank latent for pictures of a size; all of it is noise at first."
+  static let summary = "Makes an empty latent for pictures of a size, which UNetDenoise fills with noise."
   static let resources = ResourceClass.light
 
   @PortGroup var ports = PictureSizePorts()

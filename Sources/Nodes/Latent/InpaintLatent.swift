@@ -2,23 +2,22 @@ import DiffusionModels
 import GraphRuntime
 import TensorRuntime
 
-/// Marks the part of a latent that is to be painted anew.
+/// Marks the part of a latent that is to be painted again.
 struct InpaintLatent: NodeType {
   static let summary = """
-    Marks the part of a latent that a denoiser paints anew; the rest of the picture stays. The \
-    mask is cut at one half, and brought to the latent's size by its nearest pixels. A denoiser \
-    made for inpainting (9 channels) also wants to see the picture without that part: give `vae` \
-    and `image`.
+    Marks the part of a latent that a denoiser paints again; the rest of the picture stays. The \
+    mask is rounded to 0 and 1, and resized to the latent by its nearest pixels. A denoiser made \
+    for inpainting (9 channels) also needs the picture without that part: give `vae` and `image`.
     """
 
   @Input("Latent [B, C, h, w] of the picture, from VAEEncode") var latent: LatentValue
-  @Input("Mask [1 or B, 1, 8h, 8w]: 1 where something new is wanted") var mask: MaskValue
+  @Input("Mask [1 or B, 1, 8h, 8w]: 1 where something new is painted") var mask: MaskValue
   @Input("Autoencoder; only for a 9-channel denoiser", family: .same(as: "latent"))
   var vae: VAERecipe?
   @Input("The picture [1 or B, 3, 8h, 8w]; only for a 9-channel denoiser") var image: ImageValue?
   @Param("The most likely latent of the picture without that part, or a random one")
   var sample = LatentChoice.mode
-  @Param("Seed of the random one") var seed: Seed = 0
+  @Param("Seed of the random latent") var seed: Seed = 0
   @Param("How many tensors of that shape are drawn and thrown away first", min: 0, max: 10_000)
   var skip = 0
   @Output("The latent with its mask, for UNetDenoise", name: "latent") var marked: LatentValue

@@ -8,8 +8,8 @@ extension InterpolationMethod: ChoiceParam {}
 /// Brings a latent to another size.
 struct LatentResize: GroupedPorts {
   static let summary = """
-    Brings a latent to another size, so that a second UNetDenoise with a strength below 1 can draw \
-    the details of a larger picture. A mask comes along.
+    Resizes a latent, so that a second UNetDenoise with a strength below 1 can draw the details of \
+    a larger picture. A mask is resized too.
     """
 
   @Input("Latent [B, C, h, w]") var latent: LatentValue
@@ -33,7 +33,7 @@ struct LatentResize: GroupedPorts {
     } else {
       resized = LatentValue(sized(latent.tensor, method))
     }
-    // Where to paint is yes or no, and stays so.
+    // A mask is 0 or 1, so it is resized without mixing values.
     resized.paintMask = latent.paintMask.map { sized($0, .nearestExact) }
     resized.maskedPicture = latent.maskedPicture.map {
       .numbers(sized($0.tensor, method))

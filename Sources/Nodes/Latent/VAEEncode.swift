@@ -6,12 +6,12 @@ extension LatentChoice: ChoiceParam {}
 
 /// Encodes pictures to latents.
 struct VAEEncode: NodeType {
-  static let summary = "Encodes pictures to latents, as image-to-image and inpainting start from."
+  static let summary = "Encodes pictures to latents, from which image-to-image and inpainting start."
 
   @Input("Autoencoder") var vae: VAERecipe
   @Input("Image [B, 3, H, W], float32 in 0...1, sides multiples of 8") var image: ImageValue
-  @Param("The most likely latent, or a random one") var sample = LatentChoice.mode
-  @Param("Seed of the random one") var seed: Seed = 0
+  @Param("mode takes the most likely latent, random draws one") var sample = LatentChoice.mode
+  @Param("Seed of the random latent") var seed: Seed = 0
   @Output("Latent [B, 4, H/8, W/8]", family: .same(as: "vae")) var latent: LatentValue
 
   init() {}
@@ -22,7 +22,7 @@ struct VAEEncode: NodeType {
     if case .tiny = config, $sample.known == .random {
       context.report(
         NodeError(
-          "a tiny autoencoder knows one latent of a picture, no random ones", port: "sample",
+          "a tiny autoencoder has no random latents", port: "sample",
           expected: "mode", got: "random"))
     }
     latent = .predicted(

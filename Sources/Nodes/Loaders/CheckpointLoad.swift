@@ -26,7 +26,7 @@ struct CheckpointLoad: NodeType {
   }
 
   @Param("Folder in diffusers' layout, or one .safetensors or .ckpt file") var path: InputPath
-  @Param("The family it must be of; auto takes what is found") var family = Family.auto
+  @Param("Family that the checkpoint must have; auto accepts any") var family = Family.auto
   @Param("Arithmetic; auto is float32, whatever the file stores") var dtype = Precision.auto
   @Output("Denoiser") var unet: UNetRecipe
   @Output("Text encoder") var textEncoder: TextEncoderRecipe
@@ -45,7 +45,7 @@ struct CheckpointLoad: NodeType {
     unet = UNetRecipe(reference)
     textEncoder = TextEncoderRecipe(reference)
     vae = VAERecipe(origin: .checkpoint(reference))
-    // What cannot work is found here, not after minutes of work.
+    // Tensors that cannot be read are found here, before anything runs.
     try reference.layout.checkReadable()
     _ = try unet.config()
     for component in reference.layout.components {

@@ -6,7 +6,7 @@ import ResgraphWeights
 struct LCMLoRA: NodeType {
   static let name = "LCM-LoRA"
   static let summary = """
-    Puts an LCM-LoRA on a denoiser: pictures in two to eight steps, with `sampler: lcm` and a \
+    Puts an LCM-LoRA on a denoiser, which then needs two to eight steps, with `sampler: lcm` and a \
     guidance of 1 to 2.
     """
   static let resources = ResourceClass.light

@@ -17,7 +17,7 @@ struct LoRALoad: NodeType {
   @Param("Strength", min: -8, max: 8) var weight = 1.0
   @Param(
     "Strength by block, times `weight`: texts such as `down=0.5`, `mid=0`, `up.1=0.8`, `up.1.0=1`, "
-      + "`IN04=0`, `OUT11=1` and `base=0` (text encoders), where what is not named counts fully; or a "
+      + "`IN04=0`, `OUT11=1` and `base=0` (text encoders), where blocks without a name count fully; or a "
       + "list of 17 or 26 numbers, for SDXL 12 or 20, in the order base, IN, MID, OUT")
   var blocks: LoRABlocks?
   @Output("Denoiser with the LoRA", name: "unet", family: .same(as: "unet"))

@@ -5,8 +5,9 @@ import ResgraphWeights
 /// Puts a ResAdapter on a denoiser.
 struct ResAdapterLoad: NodeType {
   static let summary = """
-    Puts a ResAdapter on a denoiser: pictures of sizes that the model was not trained for. Its \
-    norms replace the model's; `weight` scales the convolution LoRA alone, as in the authors' code.
+    Puts a ResAdapter on a denoiser, so that it draws well at sizes that it was not trained for. The \
+    adapter's norms replace the model's; `weight` scales the convolution LoRA alone, as in the \
+    authors' code.
     """
   static let resources = ResourceClass.light
 

@@ -2,7 +2,7 @@ import DiffusionModels
 import GraphRuntime
 import ResgraphWeights
 
-/// Opens an autoencoder that comes by itself.
+/// Opens an autoencoder from a file or folder.
 struct VAELoad: NodeType {
   static let summary = """
     Opens an autoencoder: a folder of config.json and weights, one file, or that of a whole \

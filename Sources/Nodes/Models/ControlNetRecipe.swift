@@ -4,7 +4,7 @@ import ResgraphPictures
 import ResgraphWeights
 import TensorRuntime
 
-/// A ControlNet that was opened by header.
+/// The files of a ControlNet, whose headers have been read.
 struct ControlNetFiles: Sendable {
   let layout: ControlNetLayout
   let config: ControlNetConfig
@@ -19,7 +19,7 @@ struct ControlNetFiles: Sendable {
   var family: String { layout.family.rawValue }
 }
 
-/// A ControlNet with its picture, as a description.
+/// The description of a ControlNet with its picture.
 struct ControlNetRecipe: ControlRecipe {
   let settings: ControlSettings
   let files: ControlNetFiles

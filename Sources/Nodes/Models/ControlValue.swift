@@ -3,7 +3,8 @@ import GraphRuntime
 import ResgraphPictures
 import TensorRuntime
 
-/// Something that steers a denoiser at every step, as a description: a ControlNet with its picture.
+/// The description of a control, such as a ControlNet with its picture, which steers a denoiser at
+/// every step.
 struct ControlValue: PortValue {
   static let typeName = "Control"
 
@@ -14,7 +15,7 @@ struct ControlValue: PortValue {
   var byteCount: Int { recipe.image.byteCount }
 }
 
-/// How a control comes into being when a denoiser needs it.
+/// Makes a control when a denoiser needs it.
 protocol ControlRecipe: Sendable {
   /// The family of the denoisers that it steers.
   var family: String? { get }
@@ -24,9 +25,10 @@ protocol ControlRecipe: Sendable {
   var identity: String { get }
   /// The control picture.
   var image: ImageValue { get }
-  /// Whether the prompt's half of a guided batch alone is controlled.
+  /// Whether only the prompt's half of a guided batch is controlled.
   var seesPromptOnly: Bool { get }
-  /// Checks by headers alone that the control fits a run, and that its picture has one of some sizes.
+  /// Checks by headers alone that the control fits a run, and that its picture has one of some
+  /// sizes.
   func check(_ run: ControlledRun, pictures: [PixelSize]) throws
   /// Loads the model, and says how the control for the picture, or for a part of it, is made.
   func maker(
@@ -52,13 +54,13 @@ extension ControlRecipe {
   }
 }
 
-/// What a control must know of the run that it steers.
+/// The facts about a run that its controls need.
 struct ControlledRun: Sendable {
   /// The denoiser.
   let unet: UNetRecipe
   /// [B, C, h, w].
   let latentShape: [Int]
-  /// Whether the model is asked with and without the prompt.
+  /// Whether the model runs with and without the prompt.
   let isGuided: Bool
   /// The size of the result.
   let pictureSize: PixelSize

@@ -4,15 +4,15 @@ import ResgraphPictures
 import ResgraphWeights
 import TensorRuntime
 
-/// An IP-Adapter with its pictures, as a description.
+/// The description of an IP-Adapter with its pictures.
 struct ImagePromptRecipe: Sendable {
   let adapter: IPAdapterFile
   let encoder: ImageEncoder
-  /// What the adapter wants of the encoder.
+  /// The kind of result that the adapter needs from the encoder.
   let encoding: ImageEncoding
-  /// Each of one picture, or of as many as there are results.
+  /// The pictures; each tensor holds one picture, or one for each result.
   var images: [ImageValue] = []
-  /// None; one for all pictures together; or one per picture.
+  /// The masks: none, one for all pictures together, or one per picture.
   var masks: [MaskValue] = []
   let weight: Float
 
@@ -23,10 +23,12 @@ struct ImagePromptRecipe: Sendable {
   /// The bytes of the adapter's weights.
   var packedByteCount: Int { adapter.source.packedByteCount }
 
-  /// What the store calls the adapter's model: its projections are those of one kind of denoiser.
+  /// The identity of the adapter's model in the store.
+  ///
+  /// It includes the denoiser, because the projections are made for its configuration.
   func identity(on unet: UNetRecipe) -> String { "ipadapter\n\(adapter.path)\n\(unet.base.path)" }
 
-  /// Checks by shapes alone that pictures and masks fit a run.
+  /// Checks from shapes that pictures and masks fit a run.
   func check(_ run: ControlledRun) throws {
     let batch = run.latentShape[0]
     for image in images where image.shape[0] != 1 && image.shape[0] != batch {
@@ -69,20 +71,20 @@ extension ImageEncoder {
 }
 
 extension ControlledRun {
-  /// Checks by shapes alone that the denoiser's image prompts fit the run.
+  /// Checks from shapes that the denoiser's image prompts fit the run.
   func checkImagePrompts() throws {
     for prompt in unet.imagePrompts { try prompt.check(self) }
   }
 
-  /// Checks the image prompts of a denoiser that is shown only parts of the picture at a time.
+  /// Checks the image prompts of a denoiser that sees a picture in parts.
   func checkImagePromptsOfParts() throws {
     guard unet.imagePrompts.allSatisfy(\.masks.isEmpty) else {
-      throw NodeError("image prompts with masks do not know the parts of a picture", port: "unet")
+      throw NodeError("image prompts with masks cannot be used where a picture is denoised in parts", port: "unet")
     }
     try checkImagePrompts()
   }
 
-  /// The denoiser's image prompts, of the whole guided batch.
+  /// Makes the denoiser's image prompts for the whole guided batch.
   func imagePrompts(store: ModelStore) throws -> [ImagePrompt] {
     try unet.imagePrompts.map { try $0.prompt(self, store: store) }
   }

@@ -10,7 +10,7 @@ package struct MachineMemory: Sendable {
   /// Bytes that are free or could be made free.
   package let available: Int?
 
-  /// What the system says now.
+  /// Asks the system.
   package static var current: MachineMemory {
     let kibibytes = { (name: String) -> Int? in
       let text = FileReader.kernelText("/proc/meminfo") ?? ""
@@ -27,6 +27,6 @@ package struct MachineMemory: Sendable {
     return MachineMemory(total: total, limit: limit, available: kibibytes("MemAvailable"))
   }
 
-  /// The most that this process can count on.
+  /// The most memory that this process can use.
   package var usable: Int { min(total, limit ?? total) }
 }

@@ -1,7 +1,7 @@
 import GraphRuntime
 import Synchronization
 
-/// Lets models go when the last node of a run that computes with them is done.
+/// Frees models after the last node of a run that computes with them.
 final class ModelLifetimes: Sendable {
   private let store: ModelStore
   private let users: Mutex<[String: Set<String>]>
@@ -26,7 +26,7 @@ final class ModelLifetimes: Sendable {
     self.users = Mutex(users)
   }
 
-  /// Takes note that a node has no more use for its models.
+  /// Frees the models that only this node still needed.
   ///
   /// - Parameter node: The node's name.
   func finish(node: String) {
@@ -41,7 +41,8 @@ final class ModelLifetimes: Sendable {
 
 /// A value from which the store makes models.
 protocol ModelRecipe: PortValue {
-  /// What the store calls the models; equal for recipes that give equal models in this process.
+  /// The identities of the models in the store. They are equal for recipes that give equal models
+  /// in this process.
   var modelIdentities: [String] { get }
 }
 

@@ -4,10 +4,14 @@ import ResgraphWeights
 import Synchronization
 import TensorRuntime
 
-/// Turns recipes into models: opens, merges and packs weights when a node computes with them, shares
-/// the models between nodes, and lets the least recently used go when they exceed the budget.
+/// Makes models from recipes.
+///
+/// It opens, merges and packs weights when a node computes with them, shares the models between
+/// nodes, and frees the least recently used ones when they exceed the budget.
 public final class ModelStore: Sendable {
-  /// How many bytes of models may stay loaded; the one in use always may.
+  /// How many bytes of models may stay loaded.
+  ///
+  /// The model in use may exceed it.
   public let budgetBytes: Int
   private let state = Mutex(State())
 
@@ -33,10 +37,10 @@ public final class ModelStore: Sendable {
   /// The bytes of the models that are loaded.
   public var loadedBytes: Int { state.withLock { $0.entries.reduce(0) { $0 + $1.byteCount } } }
 
-  /// Lets every model go.
+  /// Frees all models.
   public func removeAll() { state.withLock { $0.entries.removeAll() } }
 
-  /// Lets one model go.
+  /// Frees one model.
   func remove(identity: String) {
     state.withLock { $0.entries.removeAll { $0.identity == identity } }
     // The next model's feature maps have other sizes.
@@ -45,7 +49,8 @@ public final class ModelStore: Sendable {
 
   /// The model of an identity, loaded if need be.
   ///
-  /// Others wait while one loads: two at once would need the memory of both, and gain nothing.
+  /// Only one model is loaded at a time, because loading two at once would need the memory of both
+  /// and save no time.
   func model<Model: Sendable>(
     identity: String, byteCount: () throws -> Int, load: () throws -> Model
   ) throws -> Model {
@@ -57,7 +62,7 @@ public final class ModelStore: Sendable {
         preconditionFailure("two kinds of models have the identity \(identity)")
       }
       let count = try byteCount()
-      // Room is made before loading, so that old and new are not in memory together.
+      // Models are freed before the new one is loaded, so that they are not in memory together.
       while !state.entries.isEmpty,
         state.entries.reduce(count, { $0 + $1.byteCount }) > budgetBytes
       {
@@ -72,7 +77,7 @@ public final class ModelStore: Sendable {
 }
 
 extension WeightSource {
-  /// The bytes of all tensors as models hold them.
+  /// The bytes of all tensors after models have packed them.
   var packedByteCount: Int {
     keys.reduce(0) { sum, key in
       sum + (entry(key).map { $0.count * $0.dtype.packedByteCount } ?? 0)

@@ -4,14 +4,14 @@ import ResgraphPictures
 import ResgraphWeights
 import TensorRuntime
 
-/// A T2I-Adapter with its picture, as a description.
+/// The description of a T2I-Adapter with its picture.
 struct T2IAdapterRecipe: ControlRecipe {
   let settings: ControlSettings
   let folder: ComponentFolder
   let config: T2IAdapterConfig
   let image: ImageValue
 
-  /// Whatever denoiser has places for its features.
+  /// A T2I-Adapter has no family: it fits every denoiser that has places for its features.
   var family: String? { nil }
   var path: String { folder.path }
   var identity: String { "t2iadapter\n\(path)" }
@@ -34,7 +34,7 @@ struct T2IAdapterRecipe: ControlRecipe {
       got: "\(config.features.list) in \(folder.path)")
   }
 
-  /// Refuses a size at which the features would not have the sizes of their places.
+  /// Refuses a size at which the features would differ in size from their places.
   private func checkSides(_ shape: [Int], _ unet: UNetRecipe) throws {
     let multiple = config.sideMultiple(for: try unet.config())
     guard shape[2] % multiple == 0, shape[3] % multiple == 0 else {

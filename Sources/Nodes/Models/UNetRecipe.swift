@@ -2,7 +2,7 @@ import DiffusionModels
 import GraphRuntime
 import ResgraphWeights
 
-/// A denoiser as a description: which checkpoint, and what is laid over its weights.
+/// The description of a denoiser: its checkpoint, and the overlays of its weights.
 ///
 /// Weights are opened, merged and packed only when a node computes with them, by the `ModelStore`.
 struct UNetRecipe: PortValue {
@@ -10,9 +10,11 @@ struct UNetRecipe: PortValue {
 
   /// The checkpoint, with changes to the denoiser's weights.
   var checkpoint: OverlaidCheckpoint
-  /// Where the adapters on it work well, for warnings.
+  /// The sizes for which its adapters were made, for warnings.
   var ranges: [ResAdapterRange] = []
-  /// Pictures that it looks at beside the prompt; its weights stay what they are.
+  /// The image prompts.
+  ///
+  /// They do not change its weights.
   var imagePrompts: [ImagePromptRecipe] = []
 
   init(_ base: CheckpointReference) { checkpoint = OverlaidCheckpoint(base) }
@@ -44,7 +46,7 @@ struct UNetRecipe: PortValue {
   var ownVAE: VAERecipe { VAERecipe(origin: .checkpoint(base)) }
 }
 
-/// A prompt encoder as a description.
+/// The description of a prompt encoder.
 struct TextEncoderRecipe: PortValue {
   static let typeName = "TextEncoder"
 
@@ -67,7 +69,7 @@ struct TextEncoderRecipe: PortValue {
   }
 }
 
-/// An autoencoder as a description.
+/// The description of an autoencoder.
 struct VAERecipe: PortValue {
   static let typeName = "VAE"
 

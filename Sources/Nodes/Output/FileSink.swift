@@ -69,7 +69,8 @@ final class FileSink: OutputSink {
 }
 
 extension Plan {
-  /// The files that a run into a folder writes; the pictures of a batch have their numbers appended.
+  /// The files that a run into a folder writes; the pictures of a batch have their numbers
+  /// appended.
   ///
   /// - Parameter folder: The folder.
   /// - Returns: One path for each output, in the order of the graph.

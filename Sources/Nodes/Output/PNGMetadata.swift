@@ -3,7 +3,7 @@ import GraphRuntime
 import ResgraphFiles
 import ResgraphPictures
 
-/// The graph that a PNG was made from, as the file carries it.
+/// The graph that a PNG carries.
 package enum PNGMetadata {
   /// The keyword of the text chunk.
   static let keyword = PNGEncoding.graphKeyword

@@ -2,11 +2,11 @@ import GraphRuntime
 import ResgraphFiles
 import ResgraphWeights
 
-/// What a picture says about its making: the graph with all values of the run, the engine, and the
-/// digests of the files that went in.
+/// The record that a picture carries: the graph with all values of the run, the engine's version,
+/// and the digests of the files that were read.
 ///
-/// The text is a graph file (JSON is YAML): saved as it is, it runs. What is not of the graph stands
-/// under its free key `x-resgraph`.
+/// The text is a graph file in JSON, and can be run as it is. Version and digests stand under its
+/// free key `x-resgraph`.
 struct ProvenanceRecord: Sendable {
   /// The text that a picture carries.
   let text: String
@@ -14,7 +14,9 @@ struct ProvenanceRecord: Sendable {
   /// so that both can be moved together; nil when the text does not say.
   let folder: String?
 
-  /// Describes the making of a graph's outputs; reads every file that the graph names once.
+  /// Makes the record of a graph's outputs.
+  ///
+  /// It reads every file that the graph names once.
   ///
   /// - Parameters:
   ///   - graph: The graph that ran.

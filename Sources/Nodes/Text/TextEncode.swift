@@ -50,7 +50,7 @@ struct TextEncode: NodeType {
     if weighting == .none, let rest = encoder.unread(prompt) {
       context.warn("the prompt is too long; this part of it is not read: \(quoted(rest))")
     }
-    // As in diffusers, an empty second prompt is none.
+    // As in diffusers, an empty second prompt counts as none.
     let second = secondPrompt.flatMap { $0.isEmpty ? nil : $0 } ?? prompt
     let encoded = try encoder.encode(
       prompt, second: second, clipSkip: clipSkip, weighting: weighting)

@@ -2,18 +2,20 @@ import DiffusionModels
 import GraphRuntime
 import TensorRuntime
 
-/// What a text encoder made of a prompt, and of the empty one.
+/// The encodings of a prompt and of the empty prompt.
 ///
-/// What stands for no prompt comes along because a denoiser needs it wherever guidance is on and no
-/// negative prompt is given; so a stored conditioning never asks for its text encoder again.
+/// A denoiser needs the encoding for a missing negative prompt when guidance is on and none is
+/// given. It is part of the value, so that a stored conditioning does not need its text encoder
+/// again.
 struct ConditioningValue: PortValue {
   static let typeName = "Conditioning"
 
   /// The prompt's own.
   var prompt: PromptEncoding
-  /// The stand-in for a missing negative prompt: the empty prompt, or SDXL's zeros.
+  /// The encoding for a missing negative prompt: that of the empty prompt, or zeros for SDXL.
   var empty: PromptEncoding
-  /// The empty prompt where the stand-in is another thing, for methods that know no zeros.
+  /// The encoding of the empty prompt, where `empty` is not that; for methods that do not use
+  /// zeros.
   var encodedEmpty: PromptEncoding?
   /// The model family of the text encoder.
   var family: String?

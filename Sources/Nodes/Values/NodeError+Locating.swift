@@ -1,7 +1,7 @@
 import GraphRuntime
 
 extension NodeError {
-  /// Says of errors that do not name a port that they are about one.
+  /// Adds a port to errors that do not name one.
   static func locating<Result>(_ port: String, _ body: () throws -> Result) throws -> Result {
     do {
       return try body()

@@ -2,7 +2,8 @@ import GraphRuntime
 import ResgraphPictures
 
 extension TensorValue {
-  /// Checks that pictures [B, C, H, W] have one of some sizes, and that there is one of them, or one for each latent.
+  /// Checks that pictures [B, C, H, W] have one of some sizes, and that there is one of them, or
+  /// one for each latent.
   func checkPictures(
     _ sizes: [PixelSize], batch: Int, port: String, messages: (size: String, count: String),
     hint: String? = nil

@@ -5,7 +5,7 @@ import CKernels
 /// Instruction sets of different architectures are not comparable: `ladder` says which of them this
 /// architecture can have, and in which order they are preferred.
 public enum ISA: String, Sendable, CaseIterable {
-  /// Plain loops accumulating in double precision; what everything else is compared with.
+  /// Plain loops that accumulate in double precision. Tests compare all others with them.
   case reference
   /// Swift code on OpenBLAS, which picks instruction sets by itself; runs on every processor.
   case generic

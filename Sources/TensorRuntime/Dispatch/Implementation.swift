@@ -49,8 +49,9 @@ struct DispatchTable<Problem: Sendable & CustomStringConvertible, Body: Sendable
     }
   }
 
-  /// The first implementation within the cap that takes the problem or, where the cost of that is
-  /// known, the cheapest of those for the same instruction set.
+  /// Chooses the first implementation within the cap that takes the problem.
+  ///
+  /// If its cost can be predicted, the cheapest one for the same instruction set is chosen instead.
   func choose(_ problem: Problem) -> Implementation<Problem, Body> {
     let cap = Dispatch.effectiveCap
     if let wanted = Dispatch.only, let found = implementation(wanted, problem, cap) { return found }

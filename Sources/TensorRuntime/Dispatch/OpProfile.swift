@@ -103,7 +103,7 @@ extension ProfiledProblem {
   var operations: Double { 0 }
 }
 
-/// Work on each value of a tensor that has no dispatch table.
+/// An elementwise op without a dispatch table.
 struct ValueProblem: ProfiledProblem {
   let op: String
   let count: Int

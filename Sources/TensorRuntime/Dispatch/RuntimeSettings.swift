@@ -31,7 +31,7 @@ struct RuntimeSettings: Sendable {
         }
       } else {
         let known = ISA.ladder.map(\.rawValue).joined(separator: ", ")
-        problems.append("RESGRAPH_ISA=\(requested) is not known (known: \(known)), ignored")
+        problems.append("RESGRAPH_ISA=\(requested) is not known (known: \(known)) and is ignored")
       }
     }
     let topics = (verbose ?? "").split(separator: ",").map(String.init)

@@ -103,8 +103,8 @@ public struct WeightDescription: Sendable {
     parameterCount = Self.parameterCount(of: contents.sources)
   }
 
-  /// The number of values in all tensors, at most `Int.max`: a tensor of a torch file may repeat its
-  /// elements without end.
+  /// The number of values in all tensors, at most `Int.max`: a tensor of a torch file may repeat
+  /// its elements without end.
   static func parameterCount(of sources: [any WeightSource]) -> Int {
     sources.flatMap { source in source.keys.compactMap { source.entry($0)?.count } }
       .reduce(0) { total, count in

@@ -1,6 +1,6 @@
 import ResgraphFiles
 
-/// An autoencoder by itself, as `VAELoad` accepts it.
+/// An autoencoder in a file or folder.
 ///
 /// It may be a folder of `config.json` and weights, a whole checkpoint, whose autoencoder is taken,
 /// or one file with diffusers' names or the original ones, with or without the checkpoint's prefix.

@@ -1,6 +1,6 @@
 import ResgraphFiles
 
-/// A checkpoint as a loader sees it: its parts under diffusers' names, opened by header only.
+/// A checkpoint whose headers have been read: its parts with their tensors under diffusers' names.
 ///
 /// It looks the same for a diffusers folder and for a single file of SD 1.x, SD 2.x or SDXL.
 public struct CheckpointLayout: Sendable {
@@ -133,7 +133,7 @@ public struct CheckpointLayout: Sendable {
   /// Reads the scheduler's configuration, which must exist when the index names it.
   private static func schedulerConfig(_ folder: String, _ index: JSONValue) throws -> JSONValue? {
     let path = joinPath(folder, "scheduler/scheduler_config.json")
-    // A nil literal would be JSON's null here.
+    // `nil` would mean JSON's null here.
     guard has("scheduler", index) || FileSystem.exists(path) else { return .none }
     return try JSONValue.read(path: path)
   }

@@ -1,6 +1,6 @@
 import ResgraphFiles
 
-/// A ControlNet as it lies on disk, under diffusers' names.
+/// A ControlNet in a file or folder, with its tensors under diffusers' names.
 ///
 /// It may be a folder of `config.json` and weights, or one file: with the original names, under
 /// `control_model.` or by themselves, or with diffusers' names.

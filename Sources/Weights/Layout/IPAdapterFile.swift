@@ -1,6 +1,6 @@
 import ResgraphFiles
 
-/// An IP-Adapter as it lies on disk: one file, or a folder that holds one.
+/// The file of an IP-Adapter, which may be given by a folder that holds it.
 public struct IPAdapterFile: Sendable {
   /// The file.
   public let path: String

@@ -1,6 +1,6 @@
 import ResgraphFiles
 
-/// A CLIP image encoder as it lies on disk: a folder of `config.json`, weights and perhaps
+/// The files of a CLIP image encoder: a folder of `config.json`, weights and perhaps
 /// `preprocessor_config.json`, or one weight file alone.
 public struct ImageEncoderFiles: Sendable {
   /// The folder or file.

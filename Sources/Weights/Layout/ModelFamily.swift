@@ -1,6 +1,6 @@
 import ResgraphFiles
 
-/// A family of diffusion models; adapters fit models of one family.
+/// A family of diffusion models; an adapter fits the models of one family.
 ///
 /// The family follows from features of a configuration and not from its sizes, so that small models
 /// of each family are recognised:

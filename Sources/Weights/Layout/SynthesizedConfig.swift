@@ -1,6 +1,6 @@
 import ResgraphFiles
 
-/// Configurations for checkpoints that carry none, read off the shapes of the tensors.
+/// Makes configurations for checkpoints that carry none, from the shapes of the tensors.
 ///
 /// Head counts, scaling factor and schedule do not show in the shapes, and are those of the family.
 enum SynthesizedConfig {

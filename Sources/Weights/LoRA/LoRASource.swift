@@ -21,9 +21,9 @@ public struct LoRASource: WeightSource {
   /// - Parameters:
   ///   - base: The model's tensors under diffusers' names.
   ///   - adapter: The adapter.
-  ///   - scale: The user's weight; 0 leaves the model as it is.
+  ///   - scale: The user's weight; with 0 nothing changes.
   ///   - component: Which model `base` is.
-  ///   - blocks: How strongly it counts in each block; nil for fully in all of them.
+  ///   - blocks: The weights by block; nil for 1 in all of them.
   /// - Throws: `WeightError` when the adapter belongs to another model or nothing matches.
   public init(
     base: any WeightSource, adapter: LoRAAdapter, scale: Float,
@@ -122,7 +122,7 @@ private struct LowRankProduct: Sendable {
   }
 }
 
-/// A pointer that several threads write different parts through.
+/// A pointer to memory of which several threads write different parts.
 private struct SharedPointer: @unchecked Sendable {
   let pointer: UnsafeMutablePointer<Float>
 }

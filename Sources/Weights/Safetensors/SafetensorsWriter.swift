@@ -12,7 +12,8 @@ public enum SafetensorsWriter {
   ///   - tensors: The tensors by name.
   ///   - metadata: Texts for `__metadata__`.
   ///   - path: The file to write or replace.
-  ///   - dtype: `float32` or `float16` to convert floating tensors to; nil keeps each as it is.
+  ///   - dtype: The type to which floating-point tensors are converted, `float32` or `float16`; nil
+  ///     to keep each tensor's type.
   /// - Throws: `FileError`; nothing is left behind then.
   public static func write(
     _ tensors: [String: RawTensor], metadata: [String: String] = [:], to path: String,

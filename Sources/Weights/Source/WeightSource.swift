@@ -37,7 +37,8 @@ public protocol WeightSource: Sendable {
   func tensor(_ key: String) throws -> RawTensor
   /// The SHA-256 identity of the content in hexadecimal: base files, overlays and their scales.
   var digest: String { get throws }
-  /// The element types of tensors that are there but cannot be read, by name; `keys` leaves them out.
+  /// The element types of tensors that are there but cannot be read, by name; `keys` leaves them
+  /// out.
   var unreadable: [String: String] { get }
 }
 

@@ -1,6 +1,6 @@
 import ResgraphFiles
 
-/// Turns the nested dictionaries of a pickle into tensors by dotted name.
+/// Turns the nested dictionaries of a pickle into tensors with dotted names.
 struct PickleFlattener {
   static let maximumDepth = 32
   /// The most dictionary items that are visited.

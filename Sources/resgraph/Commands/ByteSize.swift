@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// A number of bytes as people write it: `8G`, `512M`, `1.5GiB`, `1073741824`.
+/// A number of bytes, written as `8G`, `512M`, `1.5GiB` or `1073741824`.
 struct ByteSize: ExpressibleByArgument {
   let bytes: Int
 

@@ -2,7 +2,7 @@ import ArgumentParser
 import GraphRuntime
 import Resgraph
 
-/// How the machine is used.
+/// The options for the use of the machine.
 struct EngineOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(

@@ -22,7 +22,7 @@ struct RunCommand: ParsableCommand {
 
   @Option(help: "What PNG files carry: graph, or none.") var metadata = MetadataMode.graph
 
-  /// What PNG files carry beside the pixels.
+  /// The text that PNG files carry beside the pixels.
   enum MetadataMode: String, ExpressibleByArgument, CaseIterable {
     case graph
     case none

@@ -1,7 +1,7 @@
 import GraphRuntime
 import ResgraphFiles
 
-/// Takes values out of a configuration one by one, and knows which keys nobody asked for.
+/// Reads values of a configuration one by one, and remembers which keys were not read.
 struct ConfigKeys {
   private let entries: [YAMLNode.Entry]
   private let root: YAMLNode
@@ -17,7 +17,7 @@ struct ConfigKeys {
   /// Whether nothing is wrong so far.
   var isSound: Bool { !found.contains { $0.severity == .error } }
 
-  /// Where a key's value stands; the document's start for keys that are not there.
+  /// The place of a key's value; the start of the document for keys that are missing.
   private func range(_ key: String) -> SourceRange { node(key)?.range ?? root.range }
 
   private func node(_ key: String) -> YAMLNode? { entries.first { $0.key == key }?.value }
@@ -37,14 +37,14 @@ struct ConfigKeys {
         .init(expected: expected, got: node(key)?.kindName)))
   }
 
-  /// Notes something that a person should know.
+  /// Adds a warning.
   mutating func warn(_ key: String, _ message: String) {
     found.append(
       Diagnostic(
         .notSupported, "`\(key)`: \(message)", at: range(key), .init(severity: .warning)))
   }
 
-  /// Marks keys as understood although nothing is done with them; those that are there.
+  /// Marks keys as known although they have no effect, and returns those that are present.
   mutating func ignore(_ keys: [String]) -> [String] {
     asked.formUnion(keys)
     return keys.filter { node($0) != nil }

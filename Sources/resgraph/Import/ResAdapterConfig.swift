@@ -5,7 +5,7 @@ import ResgraphPictures
 
 /// A configuration of the ResAdapter authors' runner (bytedance/res-adapter, `main.py --config`).
 struct ResAdapterConfig {
-  /// What is drawn, and from what.
+  /// The task: what is drawn, and from which inputs.
   enum Task: Equatable {
     case textToImage
     case accelerated
@@ -44,10 +44,10 @@ struct ResAdapterConfig {
   var compares = false
   var hasLabels = false
   var isSplit = false
-  /// Keys that were left out: they mean nothing here, or are not known.
+  /// The keys that were left out, because they have no meaning here or are not known.
   var leftOut: [String] = []
 
-  /// The strength of drawing over a picture that the runner fixes for each task.
+  /// The strength that the runner has for each task that starts from a picture.
   var strength: Double? {
     switch task {
     case .controlNet(fromImage: true): 0.8
@@ -57,7 +57,7 @@ struct ResAdapterConfig {
     }
   }
 
-  /// How the runner takes steps: sampler and schedule.
+  /// The runner's sampler and schedule.
   var sampling: (sampler: String, schedule: String) {
     switch task {
     case .accelerated: ("lcm", "default")
@@ -213,7 +213,7 @@ extension ResAdapterConfig {
         "\(picture) cannot be read, so its size is not known; give the graph width and height")
       return
     }
-    // Whole numbers first, then multiples of 8, as the runner and then the pipeline round.
+    // The runner rounds down to whole numbers, and the pipeline then to multiples of 8.
     func scaled(_ side: Int) -> Int { max(8, Int(Double(side) * ratio) / 8 * 8) }
     size = PixelSize(width: scaled(found.width), height: scaled(found.height))
     let others = (sources + promptPictures).dropFirst()

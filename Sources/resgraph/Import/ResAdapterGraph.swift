@@ -4,8 +4,9 @@ import ResgraphPictures
 
 /// Writes a configuration of the ResAdapter authors' runner as a graph.
 ///
-/// Where the runner has defects the graph does what was meant: both sides of a comparison start from the same
-/// seed, and a prompt's pictures are one batch or, from a picture, draws of the same generator.
+/// Where the runner has defects the graph does what was meant: both sides of a comparison start
+/// from the same seed. The pictures of a prompt are one batch; those that start from a picture are
+/// drawn one after the other from one generator.
 struct ResAdapterGraph {
   private let config: ResAdapterConfig
   private var params: [(name: String, text: String)] = []
@@ -105,7 +106,7 @@ struct ResAdapterGraph {
     addOutputs(number, pictures)
   }
 
-  /// The picture that steers, and how; nil for tasks without one.
+  /// Adds the control of a task, and returns its reference; nil for tasks without one.
   private mutating func addControl(_ index: Int) -> String? {
     let number = index + 1
     guard !config.sources.isEmpty else { return nil }
@@ -116,7 +117,7 @@ struct ResAdapterGraph {
       node(
         "edges_\(number)", "Canny",
         [("image", "$source_\(number).image"), ("low", "100"), ("high", "200")])
-      // The pipelines' own defaults: 0.8 beside a picture, 1 alone.
+      // The pipelines' defaults are 0.8 with a picture to start from, and 1 without.
       node(
         "guide_\(number)", "ControlNet",
         [
@@ -139,7 +140,7 @@ struct ResAdapterGraph {
     ]
   }
 
-  /// What a prompt's pictures start from.
+  /// Adds the latent from which a prompt's pictures start.
   private mutating func addStart(_ index: Int) -> String {
     let number = index + 1
     guard config.strength != nil else { return "$start" }
@@ -202,7 +203,9 @@ struct ResAdapterGraph {
     }
   }
 
-  /// The noise of a run from a picture: the encoder draws first, then the runs, one after the other.
+  /// Adds the noise of a run that starts from a picture.
+  ///
+  /// The encoder draws first, then each run after the other.
   private mutating func addNoise(_ run: Int, like latent: String) {
     guard !nodes.contains(where: { $0.name == "noise_\(run)" }) else { return }
     node(

@@ -3,7 +3,7 @@ import ResgraphFiles
 import ResgraphPictures
 import ResgraphWeights
 
-/// What a weight file, model folder or picture is: for `resgraph inspect`.
+/// The report of `resgraph inspect` about a weight file, model folder or picture.
 struct FileReport: Sendable {
   /// The report for people.
   let lines: [String]

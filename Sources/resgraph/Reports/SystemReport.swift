@@ -4,11 +4,11 @@ import ResgraphFiles
 import ResgraphWeights
 import TensorRuntime
 
-/// What the engine finds on this machine: for `resgraph doctor`.
+/// The report of `resgraph doctor` about this machine.
 struct SystemReport: Sendable {
   /// Names and values, in the order in which they are printed.
   let lines: [(name: String, value: String)]
-  /// What should be put right.
+  /// Problems that the user should solve.
   let problems: [String]
 
   /// Looks at the machine.

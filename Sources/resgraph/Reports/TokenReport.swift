@@ -1,7 +1,7 @@
 import DiffusionModels
 import Resgraph
 
-/// How a prompt is cut into tokens: for `resgraph tokens`.
+/// The report of `resgraph tokens` about the tokens of a prompt.
 struct TokenReport: Sendable {
   /// A token.
   struct Token: Sendable, Encodable {

@@ -1,6 +1,6 @@
 import GraphRuntime
 
-/// Diagnostics as standard error shows them, with colours where those are used.
+/// Renders diagnostics for standard error, with colours where they are used.
 enum DiagnosticText {
   static func render(_ diagnostics: Diagnostics) -> String {
     let blocks = diagnostics.all.map { diagnostic in

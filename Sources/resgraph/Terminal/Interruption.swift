@@ -20,15 +20,15 @@ enum Interruption {
       }
       sigaction(number, &action, nil)
     }
-    // A parent may have started this process with the signals held back.
+    // A parent process may have blocked these signals.
     var stops = sigset_t()
     sigemptyset(&stops)
     sigaddset(&stops, SIGINT)
     sigaddset(&stops, SIGTERM)
     pthread_sigmask(SIG_UNBLOCK, &stops, nil)
-    // A closed pipe is an error of writing, not a reason to die.
+    // A write to a closed pipe should fail with an error, and not end the process.
     signal(SIGPIPE, SIG_IGN)
-    // So is a file that outgrows the user's limit.
+    // The same holds for a file that exceeds the user's limit.
     signal(SIGXFSZ, SIG_IGN)
   }
 }

@@ -24,7 +24,7 @@ enum Terminal {
   /// Throws when a result could not be written, as to a full disk.
   static func checkResults() throws {
     let code = lostResult.load(ordering: .relaxed)
-    // A reader that has gone, as `head` does, has seen what it wanted.
+    // A reader such as `head` may close the pipe when it has enough.
     if code != 0, code != EPIPE { throw FileError("write", "standard output", code: code) }
   }
 

@@ -60,7 +60,7 @@ extension AttentionProblem: ProfiledProblem {
   var operations: Double { 4 * Double(batch * queries) * Double(keys) * Double(width) }
 }
 
-/// A problem with its operands.
+/// A problem and the addresses of its operands.
 struct AttentionCall {
   let problem: AttentionProblem
   /// [batch, queries, heads · headSize].

@@ -227,7 +227,9 @@ extension ConvProblem: ProfiledProblem {
   var operations: Double { 2 * Double(outputPixels) * Double(taps) * Double(outputChannels) }
 }
 
-/// A problem with its operands; feature maps are dense B, H, W, C.
+/// A problem and the addresses of its operands.
+///
+/// Feature maps are dense B, H, W, C.
 struct ConvCall {
   let problem: ConvProblem
   /// [batch, sourceHeight, sourceWidth, inputChannels].

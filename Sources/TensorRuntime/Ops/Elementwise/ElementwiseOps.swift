@@ -55,7 +55,7 @@ extension ElementwiseProblem: ProfiledProblem {
   var kind: OpProfile.Kind { .elementwise }
 }
 
-/// The ways to apply activations.
+/// The implementations of activations.
 enum ActivationTable {
   typealias Body =
     @Sendable (

@@ -139,7 +139,7 @@ extension LinearProblem: ProfiledProblem {
   var operations: Double { 2 * Double(rows) * Double(inputs) * Double(outputs) }
 }
 
-/// A problem with its operands, all dense and row-major.
+/// A problem and the addresses of its operands, all dense and row-major.
 struct LinearCall {
   let problem: LinearProblem
   /// [rows, inputs].

@@ -79,7 +79,7 @@ extension GroupNormProblem: ProfiledProblem {
   var kind: OpProfile.Kind { .norm }
 }
 
-/// A problem with its operands.
+/// A problem and the addresses of its operands.
 struct GroupNormCall {
   let problem: GroupNormProblem
   /// [batch, pixels, channels].

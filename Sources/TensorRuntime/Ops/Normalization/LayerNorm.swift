@@ -58,7 +58,7 @@ extension LayerNormProblem: ProfiledProblem {
   var kind: OpProfile.Kind { .norm }
 }
 
-/// A problem with its operands.
+/// A problem and the addresses of its operands.
 struct LayerNormCall {
   let problem: LayerNormProblem
   /// [rows, width].

@@ -38,7 +38,7 @@ extension SoftmaxProblem: ProfiledProblem {
   var kind: OpProfile.Kind { .elementwise }
 }
 
-/// The ways to compute softmax.
+/// The implementations of softmax.
 enum SoftmaxTable {
   typealias Body =
     @Sendable (
