@@ -136,7 +136,8 @@ public struct ElasticDenoiser: Sendable {
     }
     guard inputs.imagePrompts.allSatisfy(\.masks.isEmpty) else {
       throw DenoiseError.badOption(
-        name: "unet", reason: "image prompts with masks cannot be used where a picture is denoised in parts")
+        name: "unet",
+        reason: "image prompts with masks cannot be used where a picture is denoised in parts")
     }
     if autoencoder == nil, options.background(height: shape[2], width: shape[3]) != nil {
       throw DenoiseError.badOption(

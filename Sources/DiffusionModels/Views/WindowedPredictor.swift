@@ -53,7 +53,8 @@ public final class WindowedPredictor: NoisePredictor {
     try base.check(conditions)
     guard conditions.imagePrompts.allSatisfy(\.masks.isEmpty) else {
       throw DenoiseError.badOption(
-        name: "unet", reason: "image prompts with masks cannot be used where a picture is denoised in parts")
+        name: "unet",
+        reason: "image prompts with masks cannot be used where a picture is denoised in parts")
     }
   }
 

@@ -16,7 +16,9 @@ struct DenoisePorts {
   var spacing = SpacingKind.default
   @Param var steps: Int
   @Param var guidance: Double
-  @Param("How far the guided prediction gets the prompt's standard deviation: 0 not at all, 1 fully", min: 0, max: 1)
+  @Param(
+    "How far the guided prediction gets the prompt's standard deviation: 0 not at all, 1 fully",
+    min: 0, max: 1)
   var guidanceRescale = 0.0
   @Param("How much of the schedule runs when starting from a picture", min: 0, max: 1)
   var strength = 1.0

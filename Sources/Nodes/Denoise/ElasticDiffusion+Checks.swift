@@ -7,7 +7,8 @@ extension ElasticDiffusion {
   func checkDenoiser(_ unet: UNetRecipe) throws {
     guard try unet.config().timestepCondWidth != nil else { return }
     throw NodeError(
-      "ElasticDiffusion compares predictions with and without the prompt, which this denoiser does not make", port: "unet",
+      "ElasticDiffusion compares predictions with and without the prompt, which this denoiser does not make",
+      port: "unet",
       expected: "a denoiser without time_cond_proj_dim", got: unet.base.path,
       hint: "UNetDenoise and MultiDiffusion take it; an LCM-LoRA works here too")
   }

@@ -20,7 +20,9 @@ struct IPAdapter: NodeType {
   @Input("Pictures to look at, each [1 or B, 3, H, W] of any size", minimumCount: 1)
   var image: [ImageValue]
   @Param("Strength of the pictures beside the prompt", min: -8, max: 8) var weight = 1.0
-  @Input("Masks of the parts where the pictures count, [1, 1, 8h, 8w]: one for all of them, or one for each")
+  @Input(
+    "Masks of the parts where the pictures count, [1, 1, 8h, 8w]: one for all of them, or one for each"
+  )
   var mask: [MaskValue]
   @Output("Denoiser with the pictures as prompts", name: "unet", family: .same(as: "unet"))
   var adapted: UNetRecipe

@@ -3,7 +3,8 @@ import TensorRuntime
 
 /// Makes the empty latent from which text-to-image starts.
 struct EmptyLatent: GroupedPorts {
-  static let summary = "Makes an empty latent for pictures of a size, which UNetDenoise fills with noise."
+  static let summary =
+    "Makes an empty latent for pictures of a size, which UNetDenoise fills with noise."
   static let resources = ResourceClass.light
 
   @PortGroup var ports = PictureSizePorts()

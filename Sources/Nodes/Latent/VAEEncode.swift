@@ -6,7 +6,8 @@ extension LatentChoice: ChoiceParam {}
 
 /// Encodes pictures to latents.
 struct VAEEncode: NodeType {
-  static let summary = "Encodes pictures to latents, from which image-to-image and inpainting start."
+  static let summary =
+    "Encodes pictures to latents, from which image-to-image and inpainting start."
 
   @Input("Autoencoder") var vae: VAERecipe
   @Input("Image [B, 3, H, W], float32 in 0...1, sides multiples of 8") var image: ImageValue

@@ -79,7 +79,9 @@ extension ControlledRun {
   /// Checks the image prompts of a denoiser that sees a picture in parts.
   func checkImagePromptsOfParts() throws {
     guard unet.imagePrompts.allSatisfy(\.masks.isEmpty) else {
-      throw NodeError("image prompts with masks cannot be used where a picture is denoised in parts", port: "unet")
+      throw NodeError(
+        "image prompts with masks cannot be used where a picture is denoised in parts", port: "unet"
+      )
     }
     try checkImagePrompts()
   }
