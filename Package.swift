@@ -53,12 +53,18 @@ let package = Package(
       dependencies: [
         "ResgraphFiles", "TensorRuntime", "ResgraphWeights", "ResgraphPictures", "CVocabulary",
       ]),
+    .target(
+      name: "ResgraphTraining",
+      dependencies: [
+        "ResgraphFiles", "TensorRuntime", "ResgraphWeights", "ResgraphPictures", "DiffusionModels",
+      ],
+      path: "Sources/Training"),
     .target(name: "GraphRuntime", dependencies: ["ResgraphFiles", "CYAML", crypto]),
     .target(
       name: "Resgraph",
       dependencies: [
         "ResgraphFiles", "GraphRuntime", "TensorRuntime", "ResgraphWeights", "ResgraphPictures",
-        "DiffusionModels",
+        "DiffusionModels", "ResgraphTraining",
       ],
       path: "Sources/Nodes"),
     .executableTarget(
@@ -103,8 +109,13 @@ let package = Package(
       ],
       exclude: ["Goldens"]),
     .testTarget(
+      name: "TrainingTests",
+      dependencies: ["ResgraphFiles", "ResgraphTraining", "TestSupport"]),
+    .testTarget(
       name: "GoldenTests",
-      dependencies: ["ResgraphFiles", "DiffusionModels", "ResgraphWeights", "TestSupport"],
+      dependencies: [
+        "ResgraphFiles", "DiffusionModels", "ResgraphWeights", "ResgraphTraining", "TestSupport",
+      ],
       exclude: ["Goldens"]),
     .testTarget(name: "HouseTests"),
     .testTarget(

@@ -1,0 +1,120 @@
+public import TensorRuntime
+
+/// Writes named tensors as `torch.save` writes a state dict: a zip file of stored entries, whose pickle torch
+/// loads with `weights_only`.
+public enum TorchWriter {
+  /// Writes a file, atomically.
+  ///
+  /// - Parameters:
+  ///   - tensors: The tensors by name; they are written as float32.
+  ///   - path: The file to write or replace.
+  /// - Throws: `WeightError.writeFailed`; nothing is left behind then.
+  public static func write(_ tensors: [String: RawTensor], to path: String) throws {
+    let order = tensors.sorted { $0.key < $1.key }
+    var zip = ZipWriter()
+    zip.add("archive/data.pkl", pickle(order))
+    zip.add("archive/byteorder", Array("little".utf8))
+    for (index, entry) in order.enumerated() {
+      let bytes = entry.value.floats().withUnsafeBytes { Array($0) }
+      zip.add("archive/data/\(index)", bytes, aligned: true)
+    }
+    zip.add("archive/version", Array("3\n".utf8))
+    let bytes = zip.finished()
+    try AtomicFile.write(path: path) { write in try bytes.withUnsafeBytes { try write($0) } }
+  }
+
+  /// An ordered dictionary of tensors, each on a storage of its own, in pickle's second protocol.
+  private static func pickle(_ order: [(key: String, value: RawTensor)]) -> [UInt8] {
+    var pickle: [UInt8] = [0x80, 2]
+    func global(_ module: String, _ name: String) { pickle += Array("c\(module)\n\(name)\n".utf8) }
+    func text(_ text: String) {
+      pickle.append(UInt8(ascii: "X"))
+      number(UInt32(text.utf8.count))
+      pickle += Array(text.utf8)
+    }
+    func number(_ value: UInt32) {
+      withUnsafeBytes(of: value.littleEndian) { pickle.append(contentsOf: $0) }
+    }
+    func integer(_ value: Int) {
+      pickle.append(UInt8(ascii: "J"))
+      number(UInt32(truncatingIfNeeded: value))
+    }
+    func tuple(_ values: [Int]) {
+      pickle.append(UInt8(ascii: "("))
+      for value in values { integer(value) }
+      pickle.append(UInt8(ascii: "t"))
+    }
+    func dictionary() {
+      global("collections", "OrderedDict")
+      pickle += Array(")R".utf8)
+    }
+    dictionary()
+    pickle.append(UInt8(ascii: "("))
+    for (index, entry) in order.enumerated() {
+      text(entry.key)
+      global("torch._utils", "_rebuild_tensor_v2")
+      pickle += Array("((".utf8)
+      text("storage")
+      global("torch", "FloatStorage")
+      text("\(index)")
+      text("cpu")
+      integer(entry.value.count)
+      pickle += Array("tQ".utf8)
+      integer(0)
+      tuple(entry.value.shape)
+      tuple(strides(entry.value.shape))
+      pickle.append(0x89)  // requires_grad is false.
+      dictionary()
+      pickle += Array("tR".utf8)
+    }
+    return pickle + Array("u.".utf8)
+  }
+
+  private static func strides(_ shape: [Int]) -> [Int] {
+    shape.indices.map { shape[($0 + 1)...].reduce(1, *) }
+  }
+}
+
+/// Builds a zip file of stored entries, without times.
+private struct ZipWriter {
+  private var bytes: [UInt8] = []
+  private var directory: [UInt8] = []
+  private var count = 0
+
+  mutating func add(_ name: String, _ contents: [UInt8], aligned: Bool = false) {
+    let start = bytes.count
+    let common = Self.common(name, contents)
+    // An extra field fills up to where the contents are aligned to 64 bytes, as torch has them.
+    let header = start + 4 + common.count + 4 + name.utf8.count
+    let gap = aligned ? (64 - (header + 4) % 64) % 64 : 0
+    let extra =
+      aligned
+      ? Array("FB".utf8) + Self.short(gap) + [UInt8](repeating: UInt8(ascii: "Z"), count: gap) : []
+    bytes += [0x50, 0x4B, 3, 4] + common + Self.short(name.utf8.count) + Self.short(extra.count)
+    bytes += Array(name.utf8) + extra + contents
+    directory += [0x50, 0x4B, 1, 2] + Self.short(20) + common + Self.short(name.utf8.count)
+    // No extra field, no comment, the first disk, no attributes.
+    directory += [UInt8](repeating: 0, count: 12) + Self.long(start) + Array(name.utf8)
+    count += 1
+  }
+
+  func finished() -> [UInt8] {
+    bytes + directory + [0x50, 0x4B, 5, 6, 0, 0, 0, 0] + Self.short(count) + Self.short(count)
+      + Self.long(directory.count) + Self.long(bytes.count) + Self.short(0)
+  }
+
+  /// What both headers of an entry say: version, flags, method, time, date, checksum and sizes.
+  private static func common(_ name: String, _ contents: [UInt8]) -> [UInt8] {
+    let checksum = contents.withUnsafeBytes { CRC32.checksum($0) }
+    return short(20) + short(0x0800) + short(0) + short(0) + short(33)
+      + long(Int(checksum)) + long(contents.count) + long(contents.count)
+  }
+
+  private static func short(_ value: Int) -> [UInt8] {
+    [UInt8(truncatingIfNeeded: value), UInt8(truncatingIfNeeded: value >> 8)]
+  }
+
+  private static func long(_ value: Int) -> [UInt8] {
+    short(value) + short(value >> 16)
+  }
+}
