@@ -79,17 +79,18 @@ import Testing
     }
   }
 
-  /// Blocks that are run again give the same bits.
+  /// Blocks that are run again give the same gradients; what is fused at first is not when it is run again.
   @Test(arguments: ["sd1", "sdxl"]) func recomputedBlocksGiveTheSameGradients(
     _ family: String
   ) throws {
     let step = try Step(family)
     let plain = try step.run()
     let again = try step.run(recomputing: true)
-    #expect(plain.loss == again.loss)
+    #expect(abs(plain.loss - again.loss) <= 1e-6 * plain.loss)
     for (name, parameter) in step.parameters {
-      let (first, second) = (plain.gradients[parameter], again.gradients[parameter])
-      #expect(first != nil && first?.floats() == second?.floats(), "\(name)")
+      expectClose(
+        try #require(again.gradients[parameter]), try #require(plain.gradients[parameter]),
+        within: Tolerance(maxError: 1e-5, nmse: 1e-10), "\(family), \(name)")
     }
   }
 

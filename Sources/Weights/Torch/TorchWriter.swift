@@ -23,55 +23,73 @@ public enum TorchWriter {
     try AtomicFile.write(path: path) { write in try bytes.withUnsafeBytes { try write($0) } }
   }
 
-  /// An ordered dictionary of tensors, each on a storage of its own, in pickle's second protocol.
+  /// An ordered dictionary of tensors, each on a storage of its own.
   private static func pickle(_ order: [(key: String, value: RawTensor)]) -> [UInt8] {
-    var pickle: [UInt8] = [0x80, 2]
-    func global(_ module: String, _ name: String) { pickle += Array("c\(module)\n\(name)\n".utf8) }
-    func text(_ text: String) {
-      pickle.append(UInt8(ascii: "X"))
-      number(UInt32(text.utf8.count))
-      pickle += Array(text.utf8)
-    }
-    func number(_ value: UInt32) {
-      withUnsafeBytes(of: value.littleEndian) { pickle.append(contentsOf: $0) }
-    }
-    func integer(_ value: Int) {
-      pickle.append(UInt8(ascii: "J"))
-      number(UInt32(truncatingIfNeeded: value))
-    }
-    func tuple(_ values: [Int]) {
-      pickle.append(UInt8(ascii: "("))
-      for value in values { integer(value) }
-      pickle.append(UInt8(ascii: "t"))
-    }
-    func dictionary() {
-      global("collections", "OrderedDict")
-      pickle += Array(")R".utf8)
-    }
-    dictionary()
-    pickle.append(UInt8(ascii: "("))
+    var pickle = PickleWriter()
+    pickle.dictionary()
+    pickle.code("(")
     for (index, entry) in order.enumerated() {
-      text(entry.key)
-      global("torch._utils", "_rebuild_tensor_v2")
-      pickle += Array("((".utf8)
-      text("storage")
-      global("torch", "FloatStorage")
-      text("\(index)")
-      text("cpu")
-      integer(entry.value.count)
-      pickle += Array("tQ".utf8)
-      integer(0)
-      tuple(entry.value.shape)
-      tuple(strides(entry.value.shape))
-      pickle.append(0x89)  // requires_grad is false.
-      dictionary()
-      pickle += Array("tR".utf8)
+      pickle.text(entry.key)
+      pickle.tensor(storage: index, shape: entry.value.shape)
     }
-    return pickle + Array("u.".utf8)
+    pickle.code("u.")
+    return pickle.bytes
+  }
+}
+
+/// Writes pickle's second protocol.
+private struct PickleWriter {
+  private(set) var bytes: [UInt8] = [0x80, 2]
+
+  mutating func code(_ codes: String) { bytes += Array(codes.utf8) }
+
+  mutating func global(_ module: String, _ name: String) { code("c\(module)\n\(name)\n") }
+
+  mutating func text(_ text: String) {
+    code("X")
+    number(text.utf8.count)
+    code(text)
   }
 
-  private static func strides(_ shape: [Int]) -> [Int] {
-    shape.indices.map { shape[($0 + 1)...].reduce(1, *) }
+  mutating func integer(_ value: Int) {
+    code("J")
+    number(value)
+  }
+
+  private mutating func number(_ value: Int) {
+    withUnsafeBytes(of: UInt32(truncatingIfNeeded: value).littleEndian) {
+      bytes.append(contentsOf: $0)
+    }
+  }
+
+  private mutating func tuple(_ values: [Int]) {
+    code("(")
+    for value in values { integer(value) }
+    code("t")
+  }
+
+  /// An empty ordered dictionary.
+  mutating func dictionary() {
+    global("collections", "OrderedDict")
+    code(")R")
+  }
+
+  /// A tensor of a whole storage, which wants no gradient.
+  mutating func tensor(storage: Int, shape: [Int]) {
+    global("torch._utils", "_rebuild_tensor_v2")
+    code("((")
+    text("storage")
+    global("torch", "FloatStorage")
+    text("\(storage)")
+    text("cpu")
+    integer(shape.reduce(1, *))
+    code("tQ")
+    integer(0)
+    tuple(shape)
+    tuple(shape.indices.map { shape[($0 + 1)...].reduce(1, *) })
+    bytes.append(0x89)
+    dictionary()
+    code("tR")
   }
 }
 

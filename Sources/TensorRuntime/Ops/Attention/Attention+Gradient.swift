@@ -170,45 +170,70 @@ private struct AttentionHeadGradient {
 /// Plain loops in double precision, a head at a time.
 private func referenceAttentionGradient(_ call: AttentionGradientCall) {
   let problem = call.problem
-  let size = problem.headSize
   Parallel.run(count: problem.batch * problem.heads, grain: 1) { heads in
     for head in heads {
-      let sample = head / problem.heads
-      let column = head % problem.heads * size
-      let keyStart = sample * problem.keys * problem.width + column
-      var keys = [Double](repeating: 0, count: problem.keys * size)
-      var values = keys
-      for query in 0..<problem.queries {
-        let start = (sample * problem.queries + query) * problem.width + column
-        let seen = problem.causal ? query + 1 : problem.keys
-        func product(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>) -> Double {
-          (0..<size).reduce(0) { $0 + Double(a[$1]) * Double(b[$1]) }
-        }
-        func row(_ pointer: UnsafePointer<Float>, _ key: Int) -> UnsafePointer<Float> {
-          pointer + keyStart + key * problem.width
-        }
-        let scale = Double(problem.scale)
-        let scores = (0..<seen).map { product(call.query + start, row(call.key, $0)) * scale }
-        let weights = referenceSoftmax(scores)
-        let slopes = (0..<seen).map { product(call.gradient + start, row(call.value, $0)) }
-        let sum = zip(weights, slopes).reduce(0) { $0 + $1.0 * $1.1 }
-        for index in 0..<size {
-          var total = 0.0
-          for key in 0..<seen {
-            let slope = weights[key] * (slopes[key] - sum) * scale
-            total += slope * Double(row(call.key, key)[index])
-            keys[key * size + index] += slope * Double(call.query[start + index])
-            values[key * size + index] += weights[key] * Double(call.gradient[start + index])
-          }
-          call.queries[start + index] = Float(total)
-        }
+      var part = ReferenceHeadGradient(
+        call: call, sample: head / problem.heads, column: head % problem.heads * problem.headSize)
+      for query in 0..<problem.queries { part.add(query) }
+      part.writeKeys()
+    }
+  }
+}
+
+/// The gradients of one head in double precision.
+private struct ReferenceHeadGradient {
+  private let call: AttentionGradientCall
+  private let sample: Int
+  private let column: Int
+  /// [keys, headSize].
+  private var keys: [Double]
+  private var values: [Double]
+
+  init(call: AttentionGradientCall, sample: Int, column: Int) {
+    self.call = call
+    self.sample = sample
+    self.column = column
+    keys = [Double](repeating: 0, count: call.problem.keys * call.problem.headSize)
+    values = keys
+  }
+
+  private func key(_ token: Int) -> Int {
+    (sample * call.problem.keys + token) * call.problem.width + column
+  }
+
+  private func product(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>) -> Double {
+    (0..<call.problem.headSize).reduce(0) { $0 + Double(a[$1]) * Double(b[$1]) }
+  }
+
+  /// Adds what one query gives.
+  mutating func add(_ query: Int) {
+    let problem = call.problem
+    let start = (sample * problem.queries + query) * problem.width + column
+    let seen = problem.causal ? query + 1 : problem.keys
+    let scale = Double(problem.scale)
+    let weights = referenceSoftmax(
+      (0..<seen).map { product(call.query + start, call.key + key($0)) * scale })
+    let slopes = (0..<seen).map { product(call.gradient + start, call.value + key($0)) }
+    let sum = zip(weights, slopes).reduce(0) { $0 + $1.0 * $1.1 }
+    for index in 0..<problem.headSize {
+      var total = 0.0
+      for token in 0..<seen {
+        let slope = weights[token] * (slopes[token] - sum) * scale
+        let place = token * problem.headSize + index
+        total += slope * Double(call.key[key(token) + index])
+        keys[place] += slope * Double(call.query[start + index])
+        values[place] += weights[token] * Double(call.gradient[start + index])
       }
-      guard let found = call.keys else { continue }
-      for place in 0..<problem.keys * size {
-        let target = keyStart + place / size * problem.width + place % size
-        found.key[target] = Float(keys[place])
-        found.value[target] = Float(values[place])
-      }
+      call.queries[start + index] = Float(total)
+    }
+  }
+
+  func writeKeys() {
+    guard let found = call.keys else { return }
+    let size = call.problem.headSize
+    for place in keys.indices {
+      found.key[key(place / size) + place % size] = Float(keys[place])
+      found.value[key(place / size) + place % size] = Float(values[place])
     }
   }
 }
