@@ -77,7 +77,8 @@ let package = Package(
     .executableTarget(
       name: "ResgraphBench",
       dependencies: [
-        "ResgraphFiles", "TensorRuntime", "ResgraphWeights", "DiffusionModels", argumentParser,
+        "ResgraphFiles", "TensorRuntime", "ResgraphWeights", "DiffusionModels", "ResgraphTraining",
+        argumentParser,
       ],
       path: "Sources/resgraph-bench"),
 

@@ -94,8 +94,12 @@ public final class Trainer {
     try parameters.write(to: checkpoints.output)
   }
 
-  /// One step of the optimiser over some batches.
-  private func step(_ batches: [[Int]]) throws -> TrainingProgress {
+  /// One step of the optimiser.
+  ///
+  /// - Parameter batches: The places of the pictures of each batch.
+  /// - Returns: What it came to.
+  /// - Throws: `TrainingError.notFinite`, and what the examples throw.
+  package func step(_ batches: [[Int]]) throws -> TrainingProgress {
     var sums: [String: [Float]] = [:]
     var loss = 0.0
     for batch in batches {
