@@ -33,7 +33,7 @@ extension ResAdapterParameters {
 
   /// Writes the files of what is trained into a folder, each atomically.
   ///
-  /// - Throws: `WeightError.writeFailed`.
+  /// - Throws: `FileError`.
   func write(to folder: String) throws {
     if !layers.adapters.isEmpty {
       try SafetensorsWriter.write(loraTensors, to: "\(folder)/\(Self.loraFile)")

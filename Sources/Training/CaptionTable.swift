@@ -1,5 +1,5 @@
 import Foundation
-import ResgraphWeights
+import ResgraphFiles
 
 /// The rows of a `metadata.jsonl` or `metadata.csv`: texts by column.
 struct CaptionTable: Sendable {

@@ -1,4 +1,4 @@
-import DiffusionModels
+public import DiffusionModels
 import ResgraphPictures
 import Synchronization
 public import TensorRuntime
@@ -7,11 +7,8 @@ public import TensorRuntime
 public struct PictureEncoder: Sendable {
   /// Latents of a picture, as the denoiser sees them: their mean, and their deviation where there is one.
   public typealias Latents = (mean: Tensor, deviation: Tensor?)
-  /// The encoding of a caption.
-  public typealias Caption = (embeddings: Tensor, pooled: Tensor?)
-
   let latents: @Sendable (Tensor) throws -> Latents
-  let caption: @Sendable (String) throws -> Caption
+  let caption: @Sendable (String) throws -> PromptEncoding
   let tellsSizes: Bool
 
   /// Joins the parts.
@@ -22,7 +19,7 @@ public struct PictureEncoder: Sendable {
   ///   - caption: What the text encoders make of a caption.
   public init(
     tellsSizes: Bool, latents: @escaping @Sendable (Tensor) throws -> Latents,
-    caption: @escaping @Sendable (String) throws -> Caption
+    caption: @escaping @Sendable (String) throws -> PromptEncoding
   ) {
     self.tellsSizes = tellsSizes
     self.latents = latents
@@ -49,7 +46,7 @@ public final class EncodedPictures: TrainingExamples {
     /// Whether everything found room so far.
     var isComplete = true
     var latents: [Key: PictureEncoder.Latents] = [:]
-    var captions: [String: PictureEncoder.Caption] = [:]
+    var captions: [String: PromptEncoding] = [:]
   }
 
   /// Prepares the pictures whose sides, after rounding, are within the limit.
@@ -77,8 +74,7 @@ public final class EncodedPictures: TrainingExamples {
     _ index: Int, isFlipped: Bool, hasCaption: Bool
   ) throws -> TrainingExample {
     let latents = try latents(Key(index: index, isFlipped: isFlipped))
-    let caption = try caption(hasCaption ? entries[index].caption : "")
-    var condition = PromptCondition(embeddings: caption.embeddings, pooled: caption.pooled)
+    var condition = try caption(hasCaption ? entries[index].caption : "")
     if encoder.tellsSizes {
       let (own, target) = (entries[index].size, sizes[index])
       let ids = [own.height, own.width, 0, 0, target.height, target.width]
@@ -125,7 +121,7 @@ public final class EncodedPictures: TrainingExamples {
     return found
   }
 
-  private func caption(_ text: String) throws -> PictureEncoder.Caption {
+  private func caption(_ text: String) throws -> PromptEncoding {
     if let known = kept.withLock({ $0.captions[text] }) { return known }
     let found = try encoder.caption(text)
     keep(found.embeddings.byteCount) { $0.captions[text] = found }

@@ -8,7 +8,7 @@ public struct TrainingExample: Sendable {
   /// Their standard deviation; nil for an autoencoder without one.
   public let deviation: Tensor?
   /// The caption, and for SDXL the picture's sizes.
-  public let condition: PromptCondition
+  public let condition: PromptEncoding
 
   /// Joins the parts.
   ///
@@ -16,7 +16,7 @@ public struct TrainingExample: Sendable {
   ///   - mean: Mean of the picture's latents, as the denoiser sees them.
   ///   - deviation: Their standard deviation.
   ///   - condition: The caption, encoded.
-  public init(mean: Tensor, deviation: Tensor?, condition: PromptCondition) {
+  public init(mean: Tensor, deviation: Tensor?, condition: PromptEncoding) {
     self.mean = mean
     self.deviation = deviation
     self.condition = condition

@@ -4,7 +4,7 @@ import TensorRuntime
 /// One batch: what the denoiser sees, and what it is to say.
 struct TrainingStep: Sendable {
   let latents: Tensor
-  let condition: PromptCondition
+  let condition: PromptEncoding
   let noise: Tensor
   let perturbation: Tensor?
   let timesteps: [Int]
@@ -27,7 +27,7 @@ struct TrainingStep: Sendable {
     self.noise = noise
     perturbation = options.inputPerturbation > 0 ? generator.randn(shape) : nil
     timesteps = generator.randint(high: UInt32(timestepCount), count: shape[0])
-    condition = PromptCondition(
+    condition = PromptEncoding(
       embeddings: Tensor.concatenate(examples.map(\.condition.embeddings), axis: 0),
       pooled: Self.joined(examples.map(\.condition.pooled)),
       timeIDs: Self.joined(examples.map(\.condition.timeIDs)))
@@ -42,8 +42,7 @@ struct TrainingStep: Sendable {
   func run(
     _ model: UNet2DConditionModel, _ schedule: TrainingNoise, _ options: TrainingOptions
   ) -> (loss: Float, gradients: Gradients) {
-    var conditions = UNetConditions(
-      text: condition.embeddings, pooled: condition.pooled, timeIDs: condition.timeIDs)
+    var conditions = UNetConditions(condition)
     conditions.recomputesBlocks = options.gradientCheckpointing
     let disturbed = perturbation.map {
       Tensor.multiplyAdd(noise, 1, $0, Float(options.inputPerturbation))

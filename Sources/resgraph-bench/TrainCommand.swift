@@ -54,6 +54,6 @@ private struct MadeUpExamples: TrainingExamples {
     var generator = TorchGenerator(seed: UInt64(index))
     return TrainingExample(
       mean: generator.randn([1, channels, size.height / 8, size.width / 8]), deviation: nil,
-      condition: PromptCondition(embeddings: generator.randn([1, 77, textWidth])))
+      condition: PromptEncoding(embeddings: generator.randn([1, 77, textWidth])))
   }
 }

@@ -1,24 +1,21 @@
 import Foundation
 import ResgraphPictures
+import TestSupport
 import Testing
 
 @testable import ResgraphTraining
 
 /// Folders of pictures, sound and not.
 @Suite struct TrainingDataTests {
-  private let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
-    "data-\(UUID().uuidString)")
+  private let folder: TemporaryFolder
 
-  private func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+  init() throws { folder = try TemporaryFolder() }
 
-  private func write(_ name: String, _ bytes: [UInt8]) throws {
-    let url = folder.appendingPathComponent(name)
-    try FileManager.default.createDirectory(
-      at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-    try Data(bytes).write(to: url)
-  }
+  private func path(_ name: String) -> String { name.isEmpty ? folder.path : folder.file(name) }
 
-  private func write(_ name: String, _ text: String) throws { try write(name, Array(text.utf8)) }
+  private func write(_ name: String, _ bytes: [UInt8]) throws { try folder.write(bytes, to: name) }
+
+  private func write(_ name: String, _ text: String) throws { try folder.write(text, to: name) }
 
   private func picture(_ name: String, _ width: Int, _ height: Int) throws {
     let image = PixelImage(width: width, height: height, channels: 3, filledWith: 90)
@@ -33,7 +30,6 @@ import Testing
   }
 
   @Test func tablesAndTextsSayTheSame() throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
     for name in ["lines", "table", "texts", "split/train"] {
       try picture("\(name)/a.png", 64, 48)
       try picture("\(name)/b.png", 32, 32)
@@ -62,7 +58,6 @@ import Testing
   }
 
   @Test func columnsCanBeChosen() throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
     try picture("a.png", 32, 32)
     try write("metadata.jsonl", #"{"picture": "a.png", "short": "x", "long": "y", "likes": 3}"#)
     let found = try PictureFolder(path: path(""), imageColumn: "picture", captionColumn: "long")
@@ -74,7 +69,6 @@ import Testing
   }
 
   @Test func badDataIsNamed() throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
     #expect(refusal { try PictureFolder(path: path("none")) }.contains("no such folder"))
     try write("empty/readme", "")
     #expect(refusal { try PictureFolder(path: path("empty")) }.contains("no pictures"))
@@ -101,12 +95,11 @@ import Testing
   }
 
   @Test func brokenPicturesAreLeftOutUpToHalf() throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
     for name in ["a", "b", "c", "d"] {
       try picture("\(name).png", 32, 32)
       try write("\(name).txt", name)
     }
-    let whole = try Data(contentsOf: folder.appendingPathComponent("a.png"))
+    let whole = try Data(contentsOf: URL(filePath: folder.file("a.png")))
     try write("b.png", Array(whole.prefix(60)))
     try picture("c.png", 1, 1)
     let found = try PictureFolder(path: path(""))

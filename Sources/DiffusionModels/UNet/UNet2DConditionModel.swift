@@ -160,7 +160,7 @@ public final class UNet2DConditionModel: Sendable {
   private func recomputing(_ x: Tensor, _ step: UNetStep, _ conditions: UNetConditions) -> Tensor {
     var hidden = x
     var skips = [hidden]
-    var features = conditions.adapterFeatures[...]
+    var features = conditions.controls.features[...]
     for block in downBlocks {
       hidden = block.recomputing(hidden, step, feature: features.popFirst(), skips: &skips)
     }

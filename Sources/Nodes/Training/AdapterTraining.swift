@@ -41,7 +41,7 @@ struct AdapterTraining {
       for identity in [textEncoder.identity, vae.identity] { store.remove(identity: identity) }
     }
     let trainer = try Trainer(
-      source: unet.source(), config: unet.config(), scheduler: unet.schedulerConfig(),
+      source: unet.source(), config: unet.config(), scheduler: unet.base.schedulerConfig(),
       examples: examples, options: options, output: output)
     if resumes, try trainer.resume() {
       note("going on after step \(trainer.completedSteps) of \(trainer.stepCount)")
@@ -58,9 +58,7 @@ struct AdapterTraining {
       let deviation = Tensor(logvar.floats().map { exp(0.5 * $0) }, shape: logvar.shape)
       return (scaled, model.scaled(mean + deviation) - scaled)
     } caption: { [textEncoder] text in
-      let encoder = try store.promptEncoder(textEncoder)
-      let encoding = try encoder.encode(text, second: text, clipSkip: 0)
-      return (encoding.embeddings, encoding.pooled)
+      try store.promptEncoder(textEncoder).encode(text, second: text)
     }
   }
 }

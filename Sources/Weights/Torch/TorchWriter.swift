@@ -1,3 +1,4 @@
+import ResgraphFiles
 public import TensorRuntime
 
 /// Writes named tensors as `torch.save` writes a state dict: a zip file of stored entries, whose pickle torch
@@ -8,7 +9,7 @@ public enum TorchWriter {
   /// - Parameters:
   ///   - tensors: The tensors by name; they are written as float32.
   ///   - path: The file to write or replace.
-  /// - Throws: `WeightError.writeFailed`; nothing is left behind then.
+  /// - Throws: `FileError`; nothing is left behind then.
   public static func write(_ tensors: [String: RawTensor], to path: String) throws {
     let order = tensors.sorted { $0.key < $1.key }
     var zip = ZipWriter()
@@ -19,8 +20,7 @@ public enum TorchWriter {
       zip.add("archive/data/\(index)", bytes, aligned: true)
     }
     zip.add("archive/version", Array("3\n".utf8))
-    let bytes = zip.finished()
-    try AtomicFile.write(path: path) { write in try bytes.withUnsafeBytes { try write($0) } }
+    try AtomicFile.write(zip.finished(), to: path)
   }
 
   /// An ordered dictionary of tensors, each on a storage of its own.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import GraphRuntime
 import Resgraph
+import ResgraphFiles
 
 /// `resgraph train`.
 struct TrainCommand: ParsableCommand {
@@ -18,7 +19,7 @@ struct TrainCommand: ParsableCommand {
   @OptionGroup var engine: EngineOptions
   @OptionGroup var paths: ModelPathOptions
   @Option(help: "Progress on standard error: auto, plain, json or none.")
-  var progress = RunCommand.ProgressMode.auto
+  var progress = ProgressMode.auto
   @Argument(
     parsing: .allUnrecognized, help: ArgumentHelp("Flags of the training.", visibility: .hidden))
   var flags: [String] = []
@@ -32,17 +33,10 @@ struct TrainCommand: ParsableCommand {
     let values = try TrainingFlags(flags, schema)
     let request = GraphRequest(
       path: "train", contents: Array(values.graph.utf8), targets: ["train"], modelPaths: paths.all)
-    let valid = try engine.validator.validate(request)
+    let valid = try engine.validate(request)
     let reporter = RunReporter(progress: progress, printsPaths: false)
     reporter.show(valid.diagnostics)
-    let plan = try self.engine.planner.plan(valid)
-    let lifetimes = ModelLifetimes(plan, store: engine.models)
-    let executor = Executor(
-      onEvent: { event in
-        if case .nodeDone(let node, _, _, _) = event { lifetimes.finish(node: node) }
-        reporter.handle(event)
-      })
-    _ = try executor.run(plan)
+    _ = try engine.run(engine.plan(valid), into: nil, onEvent: reporter.handle)
     Terminal.result(values.output)
   }
 }

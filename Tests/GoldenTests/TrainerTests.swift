@@ -9,12 +9,11 @@ import Testing
 
 /// Whole trainings of a tiny model on made-up latents.
 @Suite struct TrainerTests {
-  private let folder: URL
+  private let folder: TemporaryFolder
   private let base: GoldenFolder
 
   init() throws {
-    folder = FileManager.default.temporaryDirectory.appendingPathComponent(
-      "training-\(UUID().uuidString)")
+    folder = try TemporaryFolder()
     base = try GoldenFolder("unet_sd1")
   }
 
@@ -29,7 +28,7 @@ import Testing
       let shape = [1, 4, sizes[index].height / 8, sizes[index].width / 8]
       return TrainingExample(
         mean: generator.randn(shape), deviation: generator.randn(shape) * 0.1,
-        condition: PromptCondition(
+        condition: PromptEncoding(
           embeddings: hasCaption ? generator.randn([1, 5, 24]) : Tensor.zeros([1, 5, 24])))
     }
   }
@@ -53,18 +52,17 @@ import Testing
     try Trainer(
       source: base.weights(), config: UNetConfig(json: base.config()),
       scheduler: SchedulerConfig(json: nil), examples: Examples(), options: options,
-      output: folder.appendingPathComponent(name).path)
+      output: folder.file(name))
   }
 
   private func bytes(_ name: String, _ file: String) throws -> Data {
-    try Data(contentsOf: folder.appendingPathComponent(name).appendingPathComponent(file))
+    try Data(contentsOf: URL(filePath: folder.file("\(name)/\(file)")))
   }
 
   private struct Stopped: Error {}
 
   /// A training that is stopped between checkpoints and resumed ends with the same files.
   @Test func aResumedTrainingGivesTheSameFiles() throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
     let whole = try trainer("whole", options)
     #expect(try !whole.resume())
     try whole.run { _ in }
@@ -88,7 +86,6 @@ import Testing
   }
 
   @Test func theLossOfFewPicturesFalls() throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
     var options = options
     (options.maxTrainSteps, options.noiseOffset, options.snrGamma) = (60, 0, nil)
     options.trainBatchSize = 4
@@ -101,9 +98,8 @@ import Testing
 
   /// The engine's own reader finds in the files what was trained.
   @Test func theFilesAreAnAdapter() throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
     try trainer("files", options).run { _ in }
-    let path = folder.appendingPathComponent("files").path
+    let path = folder.file("files")
     let adapter = try ResAdapterFiles(path: path)
     let report = try adapter.validate(against: base.weights())
     #expect(report.unused.isEmpty)
@@ -116,11 +112,10 @@ import Testing
   }
 
   @Test func onlyLargePicturesTrainNorms() throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
     var options = options
     options.minGroupnormUnfreezeResolution = 65
     try trainer("small", options).run { _ in }
-    let path = folder.appendingPathComponent("small").path
+    let path = folder.file("small")
     let norms = try SafetensorsFile(path: path + "/diffusion_pytorch_model.safetensors")
     for key in norms.keys {
       #expect(try norms.tensor(key).floats() == base.weights().tensor(key).floats(), "\(key)")
@@ -128,24 +123,22 @@ import Testing
   }
 
   @Test func oldCheckpointsGo() throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
     var options = options
     options.checkpointsTotalLimit = 2
     try trainer("limited", options).run { _ in }
     let names = try FileManager.default.contentsOfDirectory(
-      atPath: folder.appendingPathComponent("limited").path)
+      atPath: folder.file("limited"))
     #expect(
       names.filter { $0.hasPrefix("checkpoint") }.sorted() == ["checkpoint-4", "checkpoint-6"])
   }
 
   /// A damaged checkpoint, or one of other parameters, is an error that names it.
   @Test func checkpointsOfOtherTrainingsAreRefused() throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
     try trainer("first", options).run { _ in }
     var other = options
     other.rank = 7
     #expect(throws: TrainingError.self) { try trainer("first", other).resume() }
-    let file = folder.appendingPathComponent("first/checkpoint-6/training_state.safetensors")
+    let file = URL(filePath: folder.file("first/checkpoint-6/training_state.safetensors"))
     try bytes("first", "checkpoint-6/training_state.safetensors").prefix(5000).write(to: file)
     #expect(throws: (any Error).self) { try trainer("first", options).resume() }
   }
