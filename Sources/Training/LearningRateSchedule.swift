@@ -17,6 +17,7 @@ public enum LearningRateSchedule: String, Sendable, CaseIterable {
   ///   - step: Steps taken so far.
   ///   - warmup: Steps over which it grows from zero.
   ///   - total: Steps of the whole training.
+  /// - Returns: A factor in 0...1.
   func factor(step: Int, warmup: Int, total: Int) -> Double {
     if self == .constant { return 1 }
     if step < warmup { return Double(step) / Double(max(1, warmup)) }

@@ -20,6 +20,7 @@ struct SizeBatches: Sendable {
   /// - Parameters:
   ///   - epoch: The epoch's number.
   ///   - seed: The training's; the same two give the same batches.
+  /// - Returns: The places of the pictures of each batch.
   func epoch(_ epoch: Int, seed: UInt64) -> [[Int]] {
     var generator = TorchGenerator(seed: seed &+ UInt64(epoch) &* 0x9E37_79B9_7F4A_7C15)
     var batches: [[Int]] = []

@@ -70,6 +70,7 @@ extension Tensor {
   /// - Parameters:
   ///   - edges: Where the operands came from, in the order of `backward`'s result.
   ///   - backward: Gives their gradients.
+  /// - Returns: The tensor with the node; without one where no operand has one, or nothing is recorded.
   func attached(to edges: [GradientEdge?], _ backward: @escaping GradientNode.Backward) -> Tensor {
     guard edges.contains(where: { $0 != nil }) else { return self }
     if let pause = RecordingPause.current {

@@ -14,10 +14,7 @@ struct ConvWeightProblem: Sendable {
 
   private var taps: Int { kernelHeight * kernelWidth }
 
-  /// - Parameters:
-  ///   - input: [B, H, W, I].
-  ///   - gradient: [B, H', W', O].
-  /// - Returns: [O, I, kh, kw].
+  /// The gradient [O, I, kh, kw] for an input [B, H, W, I] and a result's gradient [B, H', W', O].
   func run(_ input: UnsafePointer<Float>, _ result: UnsafePointer<Float>) -> Tensor {
     let (outputs, inputs, taps) = (gradient.channels, x.channels, taps)
     let columns = 256

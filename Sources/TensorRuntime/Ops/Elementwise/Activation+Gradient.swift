@@ -62,6 +62,7 @@ extension Activation {
 ///   - x: What the activation was applied to.
 ///   - gradient: The gradients of the result.
 ///   - activation: The function.
+/// - Returns: A tensor of the shape and layout of `x`.
 func activationGradient(_ x: Tensor, _ gradient: Tensor, _ activation: Activation) -> Tensor {
   if activation == .none { return gradient }
   let gradient = gradient.inLayout(x.layout)
