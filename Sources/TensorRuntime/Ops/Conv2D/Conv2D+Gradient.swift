@@ -134,3 +134,15 @@ extension Tensor {
     }
   }
 }
+
+extension LowRankAdapter {
+  /// What the adapter adds to the result of a convolution.
+  func change(
+    of layer: Conv2D, _ x: Tensor, upsampledTo size: (height: Int, width: Int)?
+  ) -> Tensor {
+    let narrow = Conv2D(
+      weight: down, stride: layer.parameters.stride, padding: layer.parameters.padding)
+    let wide = Conv2D(weight: up, stride: 1, padding: .none)
+    return wide(narrow(x, upsampledTo: size)) * scale
+  }
+}

@@ -95,3 +95,8 @@ private func gatedGradient(_ both: Tensor, _ gradient: Tensor) -> Tensor {
     }
   }
 }
+
+extension LowRankAdapter {
+  /// What the adapter adds to the result of a linear layer.
+  func change(_ x: Tensor) -> Tensor { Linear(weight: up)(Linear(weight: down)(x)) * scale }
+}

@@ -18,17 +18,4 @@ public struct LowRankAdapter: Sendable {
     self.up = up
     self.scale = scale
   }
-
-  /// What the adapter adds to the result of a convolution.
-  func change(
-    of layer: Conv2D, _ x: Tensor, upsampledTo size: (height: Int, width: Int)?
-  ) -> Tensor {
-    let narrow = Conv2D(
-      weight: down, stride: layer.parameters.stride, padding: layer.parameters.padding)
-    let wide = Conv2D(weight: up, stride: 1, padding: .none)
-    return wide(narrow(x, upsampledTo: size)) * scale
-  }
-
-  /// What the adapter adds to the result of a linear layer.
-  func change(_ x: Tensor) -> Tensor { Linear(weight: up)(Linear(weight: down)(x)) * scale }
 }
