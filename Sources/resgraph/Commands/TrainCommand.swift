@@ -88,7 +88,8 @@ struct TrainingFlags {
     for (name, flag) in [("data", "dataset"), ("output_dir", "output_dir")]
     where values[name] == nil { throw ValidationError("--\(flag) is missing") }
     output = values["output_dir"] ?? ""
-    let texts = Set(schema.params.filter { $0.kind.portTypeNames.first == "String" }.map(\.name))
+    let texts = Set(
+      schema.params.filter { ["String", "Path"].contains($0.kind.portTypeNames.first) }.map(\.name))
     let members = values.sorted { $0.key < $1.key }.map { name, value in
       "\(quoted(name)): \(texts.contains(name) ? quoted(value) : Self.literal(value))"
     }
