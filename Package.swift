@@ -36,6 +36,7 @@ let package = Package(
     .systemLibrary(
       name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg62-turbo-dev"])]),
 
+    .target(name: "CStartup"),
     .target(name: "ResgraphFiles", dependencies: [crypto], path: "Sources/Files"),
     .target(name: "CKernels", cSettings: kernelSettings),
     .target(
@@ -71,13 +72,14 @@ let package = Package(
       name: "ResgraphCommand",
       dependencies: [
         "ResgraphFiles", "GraphRuntime", "Resgraph", "DiffusionModels", "ResgraphPictures",
-        "ResgraphWeights", "TensorRuntime", argumentParser,
+        "ResgraphWeights", "TensorRuntime", "CStartup", argumentParser,
       ],
       path: "Sources/resgraph"),
     .executableTarget(
       name: "ResgraphBench",
       dependencies: [
         "ResgraphFiles", "TensorRuntime", "ResgraphWeights", "DiffusionModels", "ResgraphTraining",
+        "CStartup",
         argumentParser,
       ],
       path: "Sources/resgraph-bench"),
@@ -130,6 +132,6 @@ let package = Package(
 )
 
 for target in package.targets where ![.system, .plugin].contains(target.type) {
-  if ["CKernels", "CImageIO", "CVocabulary"].contains(target.name) { continue }
+  if ["CKernels", "CImageIO", "CVocabulary", "CStartup"].contains(target.name) { continue }
   target.swiftSettings = swiftSettings
 }

@@ -48,6 +48,38 @@ package func relativePath(from start: String, to end: String) -> String {
   return steps.isEmpty ? "." : steps.joined(separator: "/")
 }
 
+/// The path of a file or folder whose parent folders are no links and need not exist.
+///
+/// What follows a link on the way up, as in `out/../graphs`, is found by the system from the link's
+/// end; relative paths must therefore be worked out between real folders.
+///
+/// - Parameter path: Any path.
+/// - Returns: An absolute path to the same place; its own last component may be a link.
+package func pathWithoutLinkedFolders(_ path: String) -> String {
+  let whole = path.hasPrefix("/") ? path : joinPath(workingDirectory(), path)
+  let last = fileName(of: whole)
+  if whole.allSatisfy({ $0 == "/" }) { return "/" }
+  if last == "." || last == ".." { return realFolder(whole) }
+  var parent = whole[...]
+  while parent.hasSuffix("/") { parent.removeLast() }
+  parent.removeLast(last.count)
+  let folder = realFolder(parent.isEmpty ? "/" : String(parent))
+  return folder == "/" ? "/" + last : folder + "/" + last
+}
+
+/// A folder's path without links, as far as it exists.
+///
+/// - Parameter path: The folder.
+/// - Returns: An absolute path.
+package func realFolder(_ path: String) -> String {
+  guard let found = realpath(path, nil) else {
+    let parent = folderName(of: path)
+    return parent == path ? path : pathWithoutLinkedFolders(path)
+  }
+  defer { free(found) }
+  return String(cString: found)
+}
+
 /// The components of a path from the root on, without `.` and `..`; links are not followed.
 private func absoluteComponents(_ path: String) -> [String] {
   let whole = path.hasPrefix("/") ? path : joinPath(workingDirectory(), path)

@@ -64,14 +64,23 @@ public struct Engine: Sendable {
   ///
   /// - Parameter graph: A valid graph.
   /// - Returns: The nodes that run, in order, and the memory that they need.
-  /// - Throws: `MemoryBudgetExceeded` when that is more than the engine may take; `NodeFailure`
-  ///   when a file named by a node cannot be read.
+  /// - Throws: `MemoryBudgetExceeded` when that is more than the engine may take, or than the machine
+  ///   and the limits of this process can give; `NodeFailure` when a file named by a node cannot be
+  ///   read.
   public func plan(_ graph: ValidatedGraph) throws -> Plan {
-    try Planner(memoryBudget: memoryBytes).plan(graph)
+    try Planner(memoryBudget: memoryBytes ?? MachineMemory.current.ceiling).plan(graph)
   }
 
   /// The most memory that tensors have taken so far, in bytes.
   public static var peakTensorBytes: Int { MemoryPool.peakBytes }
+
+  /// Says what happens when the system gives no memory for a tensor; without it the process traps.
+  ///
+  /// - Parameter handler: Receives the number of bytes that were asked for, on the thread that asked,
+  ///   and ends the process.
+  package static func onMemoryExhaustion(
+    _ handler: @escaping @Sendable (_ byteCount: Int) -> Never
+  ) { MemoryPool.onExhaustion(handler) }
 
   /// Settings of the environment that could not be followed.
   public static var environmentProblems: [String] { RuntimeInfo.environmentProblems }

@@ -15,8 +15,23 @@ struct CommandFailure {
       say(status)
       exit(status.rawValue)
     }
-    // The argument parser prints usage errors, help and the version.
-    RootCommand.exit(withError: error)
+    // The argument parser makes usage errors, help and version; printing them here notices when that
+    // fails.
+    let code = RootCommand.exitCode(for: error)
+    let text = RootCommand.fullMessage(for: error)
+    if !text.isEmpty, code == .success { Terminal.result(text) }
+    if !text.isEmpty, code != .success { Terminal.message(PrintableText.message(text)) }
+    Self.end(with: code.rawValue)
+  }
+
+  /// Ends the process, with the code of a failed write where results were lost.
+  static func end(with code: Int32) -> Never {
+    do {
+      try Terminal.checkResults()
+    } catch {
+      CommandFailure(error).end()
+    }
+    exit(code)
   }
 
   private var status: ExitStatus? {
@@ -38,7 +53,8 @@ struct CommandFailure {
     case let stop as RunCancelled: Terminal.message(stop.description)
     default:
       let label = status == .internalError ? "internal error" : "error"
-      Terminal.message(Terminal.coloured("\(label): ", .red) + String(describing: error))
+      Terminal.message(
+        Terminal.coloured("\(label): ", .red) + PrintableText.message(String(describing: error)))
     }
   }
 }

@@ -1,5 +1,9 @@
 import ArgumentParser
+import CStartup
+import Foundation
+import GraphRuntime
 import Resgraph
+import ResgraphFiles
 
 /// The command.
 @main
@@ -29,12 +33,43 @@ struct RootCommand: ParsableCommand {
     ])
 
   /// Parses the arguments, runs the command, and ends the process with its exit code.
+  ///
+  /// Commands run on a thread of their own, because the stack of the first thread has the size that
+  /// the user's limits give it.
   static func main() {
+    startup_report_shortened_files()
+    Engine.onMemoryExhaustion { byteCount in
+      Terminal.message("error: out of memory: \(byteCount) bytes could not be allocated")
+      exitAtOnce(ExitStatus.temporary)
+    }
     do {
+      try WorkerThread { execute() }.join()
+    } catch {
+      CommandFailure(error).end()
+    }
+  }
+
+  private static func execute() -> Never {
+    do {
+      try checkArguments()
       var command = try parseAsRoot()
       try command.run()
     } catch {
       CommandFailure(error).end()
     }
+    CommandFailure.end(with: ExitStatus.done.rawValue)
   }
+
+  /// Refuses arguments that are not UTF-8: as a path such an argument would name another file.
+  private static func checkArguments() throws {
+    for index in 0..<Int(CommandLine.argc) {
+      guard let argument = CommandLine.unsafeArgv[index] else { continue }
+      guard String(validatingCString: argument) == nil else { continue }
+      throw NodeError(
+        "argument \(index) is not UTF-8: \(quoted(String(cString: argument)))", status: .usage)
+    }
+  }
+
+  /// Ends the process without running what is registered for its end: other threads still compute.
+  private static func exitAtOnce(_ status: ExitStatus) -> Never { _exit(status.rawValue) }
 }

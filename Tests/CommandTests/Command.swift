@@ -36,6 +36,9 @@ final class Command {
       "the program is not beside the tests; looked at \(candidates.map { $0.path() })")
   }
 
+  /// The path of one of the programs, for a shell.
+  static func path(_ name: String) throws -> String { try program(name).path() }
+
   /// Writes a file into the folder.
   @discardableResult
   func file(_ name: String, _ text: String) throws -> String {
@@ -69,7 +72,8 @@ final class Command {
     _ arguments: [String], environment: [String: String] = [:], program: String = "resgraph"
   ) throws -> Process {
     let process = Process()
-    process.executableURL = try Self.program(program)
+    process.executableURL =
+      program.hasPrefix("/") ? URL(filePath: program) : try Self.program(program)
     process.arguments = arguments
     process.currentDirectoryURL = folder
     var variables = ProcessInfo.processInfo.environment

@@ -17,6 +17,19 @@ import Testing
     #expect(reduced.floats() == [0, 1, 0, 1])
   }
 
+  @Test func aStrokeThatNoCellHasIsNoticed() {
+    func mask(_ painted: (Int, Int) -> Bool) -> InpaintMask {
+      InpaintMask(
+        Tensor(
+          (0..<24 * 16).map { painted($0 / 16, $0 % 16) ? 1 : 0 }, shape: [1, 1, 24, 16]))
+    }
+    let stroke = { (row: Int, column: Int) in column == 6 }
+    #expect(mask(stroke).losesParts(whenReducedBy: 4))
+    #expect(mask { stroke($0, $1) || $0 > 20 && $1 > 12 }.losesParts(whenReducedBy: 4))
+    #expect(!mask { _, column in column < 7 }.losesParts(whenReducedBy: 4))
+    #expect(!mask { _, _ in false }.losesParts(whenReducedBy: 4))
+  }
+
   @Test func whatIsPaintedIsGreyInEveryPictureOfABatch() {
     let pictures = Tensor.full([2, 3, 4, 4], 0.75)
     let covered = InpaintMask(mask).covering(pictures)

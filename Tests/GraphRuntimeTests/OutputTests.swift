@@ -76,6 +76,25 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    "x: {value: $one, path: a}, y: {value: $split.rest, path: \"a.png/b\"}",
+    "x: {value: $one, path: \"a.png/b\"}, y: {value: $split.rest, path: a}",
+  ])
+  func aFileCannotBeAFolderToo(_ outputs: String) throws {
+    #expect(throws: Diagnostics.self) { try graph(outputs) }
+  }
+
+  @Test func aNameHasAtMost255Bytes() throws {
+    let outputs = "x: {value: $one, path: \"{name}.png\"}"
+    _ = try graph(outputs, sets: ["name=" + String(repeating: "a", count: 251)])
+    do {
+      _ = try graph(outputs, sets: ["name=" + String(repeating: "ä", count: 126)])
+      Issue.record("accepted")
+    } catch let found as Diagnostics {
+      #expect(found.errors.map(\.code) == [.badName] && found.errors[0].got == "256 bytes")
+    }
+  }
+
   @Test func aTargetsOutputsAreWritten() throws {
     let outputs = "x: $split.rest, y: $one"
     #expect(try files(graph(outputs)) == ["x.png", "y.png"])

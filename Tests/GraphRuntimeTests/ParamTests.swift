@@ -162,7 +162,7 @@ struct ParamTests {
             |             ^^^^^^^^^^
             = expected: an existing file or folder
             = got: "gone.model"
-            = hint: looked in `.`, `.`
+            = hint: looked in `.`; --model-path DIR adds a folder to look in
 
         """)
   }

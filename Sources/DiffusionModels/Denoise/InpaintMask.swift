@@ -22,6 +22,32 @@ package struct InpaintMask: Sendable {
     return Tensor(result, shape: [batch, 1, height / scale, width / scale])
   }
 
+  /// Whether some part of the mask is so thin that the mask at a latent's size has nothing of it.
+  ///
+  /// - Parameter scale: Pixels per cell of the latent.
+  /// - Returns: True when a cell holds painted pixels, and neither it nor a neighbour is painted.
+  package func losesParts(whenReducedBy scale: Int) -> Bool {
+    let cells = (rows: pixels.shape[2] / scale, columns: pixels.shape[3] / scale)
+    let (values, reduced) = (pixels.floats(), self.reduced(by: scale).floats())
+    for sample in 0..<pixels.shape[0] {
+      let (start, first) = (
+        sample * pixels.shape[2] * pixels.shape[3], sample * cells.rows * cells.columns
+      )
+      func isPainted(_ row: Int, _ column: Int) -> Bool {
+        (max(0, row - 1)...min(cells.rows - 1, row + 1)).contains { row in
+          (max(0, column - 1)...min(cells.columns - 1, column + 1)).contains {
+            reduced[first + row * cells.columns + $0] == 1
+          }
+        }
+      }
+      for index in 0..<pixels.shape[2] * pixels.shape[3] where values[start + index] >= 0.5 {
+        let (row, column) = (index / pixels.shape[3] / scale, index % pixels.shape[3] / scale)
+        if row < cells.rows, column < cells.columns, !isPainted(row, column) { return true }
+      }
+    }
+    return false
+  }
+
   /// A picture [1 or B, 3, H, W] in 0...1, grey where it is painted anew: 0 of -1...1.
   package func covering(_ picture: Tensor) -> Tensor {
     let (hidden, values) = (pixels.floats(), picture.floats())

@@ -27,7 +27,8 @@ private func equallyLong(_ parts: [Tensor]) -> [Tensor] {
   let lengths = parts.map { $0.rank == 3 ? $0.shape[1] : 0 }
   guard Set(lengths).count > 1, lengths.allSatisfy({ $0 > 0 }) else { return parts }
   let common = lengths.reduce(1) { $0 / greatestCommonDivisor($0, $1) * $1 }
-  guard common <= maximumTokens else { return parts }
+  // Where the longest is a multiple of the others, nothing grows beyond what there is already.
+  guard common <= max(maximumTokens, lengths.max() ?? 0) else { return parts }
   return zip(parts, lengths).map { part, length in
     Tensor.concatenate(Array(repeating: part, count: common / length), axis: 1)
   }

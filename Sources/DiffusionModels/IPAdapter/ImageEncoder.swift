@@ -45,12 +45,29 @@ package struct ImageEncoder: Sendable {
   /// Pictures as the encoder takes them.
   func pixels(_ pictures: Tensor) throws -> Tensor {
     let pixels = preprocessor(pictures)
-    guard pixels.shape[2] == config.imageSize, pixels.shape[3] == config.imageSize else {
+    try checkSize(width: pixels.shape[3], height: pixels.shape[2])
+    return pixels
+  }
+
+  private func checkSize(width: Int, height: Int) throws {
+    guard width == config.imageSize, height == config.imageSize else {
       throw WeightError.malformed(
         path: files.preprocessorPath, format: "preprocessor configuration",
-        reason: "it makes pictures of \(pixels.shape[3])x\(pixels.shape[2]), the encoder takes "
+        reason: "it makes pictures of \(width)x\(height), the encoder takes "
           + "\(config.imageSize)x\(config.imageSize)")
     }
-    return pixels
+  }
+}
+
+extension ImageEncoder {
+  /// Compares the tensors with what the configuration builds, and the pictures that the preprocessor
+  /// makes with those that the encoder takes.
+  ///
+  /// - Throws: `WeightError` for the first tensor that does not fit, and for a preprocessor of another
+  ///   size; `ConfigurationFault`.
+  package func checkHeaders() throws {
+    let weights = WeightScope(HeaderSource(files.source))
+    try ConfigurationFault.naming(files.path) { _ = try CLIPVisionModel(weights, config: config) }
+    if let size = preprocessor.fixedSize { try checkSize(width: size.width, height: size.height) }
   }
 }

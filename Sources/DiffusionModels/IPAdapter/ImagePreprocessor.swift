@@ -24,6 +24,13 @@ struct ImagePreprocessor: Sendable, Equatable {
     [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
   )
 
+  /// The size of the pictures that it makes; nil where that depends on the picture given.
+  var fixedSize: (width: Int, height: Int)? {
+    if let crop { return (crop.width, crop.height) }
+    if case .exact(let height, let width)? = size { return (width, height) }
+    return nil
+  }
+
   /// Makes CLIP's preprocessor for an encoder's picture size.
   init(side: Int) {
     size = .shortestEdge(side)

@@ -40,19 +40,20 @@ final class JobThreads: Sendable {
   typealias Job = @Sendable () -> Void
   private let jobs = Mailbox<Job>()
 
-  /// The stack of a thread.
+  /// Starts the threads.
   ///
-  /// Model code needs more than the half megabyte that some systems give a thread.
-  private static let stackBytes = 16 << 20
-
-  init(name: String, threads: Int) {
-    for index in 0..<threads {
-      let thread = Thread { [jobs] in
-        while let job = jobs.take() { job() }
+  /// - Parameter threads: How many.
+  /// - Throws: `ThreadFailure`; those that did start end again.
+  init(threads: Int) throws {
+    do {
+      for _ in 0..<threads {
+        try WorkerThread { [jobs] in
+          while let job = jobs.take() { job() }
+        }.detach()
       }
-      thread.name = "\(name)-\(index)"
-      thread.stackSize = Self.stackBytes
-      thread.start()
+    } catch {
+      close()
+      throw error
     }
   }
 

@@ -95,12 +95,10 @@ struct RunState {
   /// - Returns: What was written; the caller fills in the time.
   /// - Throws: The first failure, after all running nodes have stopped.
   mutating func run() throws -> RunSummary {
-    let compute = JobThreads(name: "compute", threads: 1)
-    let side = JobThreads(name: "side", threads: Executor.sideThreads)
-    defer {
-      compute.close()
-      side.close()
-    }
+    let compute = try JobThreads(threads: 1)
+    defer { compute.close() }
+    let side = try JobThreads(threads: Executor.sideThreads)
+    defer { side.close() }
     takeKnownValues(side)
     while true {
       if failure == nil, let reason = token.reason { failure = RunCancelled(reason: reason) }

@@ -93,14 +93,14 @@ public struct OutputPattern: Sendable, Hashable {
   /// - Parameters:
   ///   - params: The parameters' values by name.
   ///   - index: The number of the picture in its batch.
-  /// - Returns: A relative path; slashes inside values become underscores.
+  /// - Returns: A relative path; slashes and invisible controls inside values become underscores.
   public func expanded(params: [String: Literal], index: Int = 0) -> String {
     let path = pieces.map { piece in
       switch piece {
       case .text(let text): return text
       case .param(let name):
         let value = params[name].map(\.interpolated) ?? ""
-        return String(value.map { $0 == "/" || $0.isNewline || $0 == "\0" ? "_" : $0 })
+        return String(String.UnicodeScalarView(value.unicodeScalars.map { Self.inName($0) }))
       case .index(let width):
         let digits = String(index)
         return String(repeating: "0", count: max(0, width - digits.count)) + digits
@@ -109,6 +109,16 @@ public struct OutputPattern: Sendable, Hashable {
     // A value such as `..` would lead out of the output folder.
     return path.split(separator: "/").map { $0 == ".." || $0 == "." ? "_" : $0 }
       .joined(separator: "/")
+  }
+}
+
+extension OutputPattern {
+  /// A character of a value as it stands in a file's name.
+  private static func inName(_ scalar: Unicode.Scalar) -> Unicode.Scalar {
+    switch scalar.properties.generalCategory {
+    case .control, .lineSeparator, .paragraphSeparator: "_"
+    default: scalar == "/" ? "_" : scalar
+    }
   }
 }
 

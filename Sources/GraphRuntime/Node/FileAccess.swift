@@ -1,9 +1,16 @@
 import ResgraphFiles
 
 /// Finds the files a graph names, and digests their contents.
+///
+/// A relative path starts from the place where it is written: in a graph file or a parameter file
+/// from that file's folder, on the command line from the current folder. What is not found there is
+/// looked up in the model folders (`--model-path`, `RESGRAPH_MODEL_PATH`), in their order. A picture
+/// that carries its graph says where that graph lay, relative to itself.
 public struct FileAccess: PathResolving {
-  /// Folders in which relative paths are looked up, in order: the graph's, then the model paths.
+  /// Folders in which relative paths of the graph are looked up first, in order.
   public var searchFolders: [String]
+  /// Folders in which every relative path is looked up after that.
+  public var modelPaths: [String] = []
   /// The folder for files that a node writes to a relative path.
   public var writeFolder: String
   private let digester: FileDigester
@@ -31,22 +38,27 @@ public struct FileAccess: PathResolving {
   /// - Returns: The path of the existing file or folder.
   /// - Throws: `ValueMismatch` of reason `missingFile` when no such file exists.
   public func existing(_ path: String) throws -> String {
-    let candidates = path.hasPrefix("/") ? [path] : searchFolders.map { joinPath($0, path) }
-    if let found = candidates.first(where: { FileStatus(path: $0) != nil }) { return found }
+    if let found = find(path) { return found }
     throw ValueMismatch(
-      .missingFile, expected: "an existing file or folder", got: quoted(path),
-      hint: path.hasPrefix("/") ? nil : searchHint)
+      .missingFile, expected: "an existing file or folder", got: quoted(path), hint: hint(for: path)
+    )
+  }
+
+  /// The path of an existing file or folder, nil when there is none.
+  func find(_ path: String) -> String? {
+    let folders = searchFolders + modelPaths
+    let candidates = path.hasPrefix("/") ? [path] : folders.map { joinPath($0, path) }
+    return candidates.first { FileStatus(path: $0) != nil }
   }
 
   /// The files as seen from the place where a path is written.
   ///
-  /// - Parameter folder: The folder against which relative paths are resolved first; nil for the
-  ///   graph's own.
-  /// - Returns: The same files, with that folder before the others.
+  /// - Parameter folder: The folder from which relative paths start; nil for the graph's own.
+  /// - Returns: The same files, with that folder in place of the graph's.
   public func seen(from folder: String?) -> FileAccess {
     guard let folder else { return self }
     var files = self
-    files.searchFolders = [folder] + searchFolders.filter { $0 != folder }
+    files.searchFolders = [folder]
     return files
   }
 
@@ -66,8 +78,14 @@ public struct FileAccess: PathResolving {
   /// - Throws: `FileError` when something cannot be read.
   public func digest(_ path: String) throws -> String { try digester.digest(path) }
 
-  private var searchHint: String {
-    let folders = searchFolders.map { $0.isEmpty ? "." : $0 }
-    return "looked in " + folders.map { "`\($0)`" }.joined(separator: ", ")
+  private func hint(for path: String) -> String? {
+    if path == "~" || path.hasPrefix("~/") {
+      return "`~` is a word of the shell, which leaves it alone here: write `$HOME` on the command "
+        + "line, or the whole path"
+    }
+    if path.hasPrefix("/") { return nil }
+    let folders = (searchFolders + modelPaths).map { $0.isEmpty ? "." : $0 }
+    let looked = "looked in " + folders.map { "`\($0)`" }.joined(separator: ", ")
+    return modelPaths.isEmpty ? looked + "; --model-path DIR adds a folder to look in" : looked
   }
 }

@@ -25,12 +25,8 @@ struct OutputResolver {
   // MARK: Outputs
 
   /// The outputs that the file declares.
-  mutating func declared(
-    _ resolver: inout NodeResolver, params: [String: ResolvedParam]
-  ) -> [ValidatedGraph.ResolvedOutput] {
-    let outputs = document.outputs.compactMap { resolve($0, &resolver) }
-    reportSharedFiles(outputs, params.mapValues(\.value))
-    return outputs
+  mutating func declared(_ resolver: inout NodeResolver) -> [ValidatedGraph.ResolvedOutput] {
+    document.outputs.compactMap { resolve($0, &resolver) }
   }
 
   private mutating func resolve(
@@ -81,25 +77,6 @@ struct OutputResolver {
       .init(
         expected: "a path that ends in .\(ending), which is what the type \(type) is written to",
         got: ".\(given)"))
-  }
-
-  private mutating func reportSharedFiles(
-    _ outputs: [ValidatedGraph.ResolvedOutput], _ params: [String: Literal]
-  ) {
-    var owners: [String: String] = [:]
-    for output in outputs {
-      // A parameter without a value is reported elsewhere.
-      guard (output.pattern?.params ?? []).allSatisfy({ params[$0] != nil }) else { continue }
-      let file = output.fileNames(params: params)[0]
-      if let other = owners[file] {
-        let declaration = document.outputs.first { $0.name.text == output.name }
-        collector.error(
-          .duplicateKey,
-          "outputs `\(other)` and `\(output.name)` would be written to the same file",
-          at: declaration?.path?.range ?? output.range)
-      }
-      owners[file] = output.name
-    }
   }
 
   // MARK: Targets

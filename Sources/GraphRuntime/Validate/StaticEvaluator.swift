@@ -22,6 +22,11 @@ struct StaticEvaluator {
     self.environment = environment
   }
 
+  /// What is known of an output: its value, or what validation foresaw.
+  func prospect(_ node: String, _ port: String) -> (any PortValue)? {
+    values[node]?[port] ?? predictions[node]?[port]
+  }
+
   /// Evaluates one node.
   ///
   /// The nodes on which it depends must have been evaluated before.
@@ -143,7 +148,7 @@ struct StaticEvaluator {
         guard !wanted.contains(found) else { continue }
         let name = input.port.valueType.typeName
         wanted = wanted.map { PortType(name: name, family: $0).description }
-        let value = values[source.node]?[source.port] ?? predictions[source.node]?[source.port]
+        let value = prospect(source.node, source.port)
         let file = value?.sourcePath.map { " (\($0))" } ?? ""
         let source = "`$\(source.node).\(source.port)`" + file
         collector.error(
@@ -161,7 +166,7 @@ struct StaticEvaluator {
   private mutating func setFamilies(_ instance: NodeInstance, _ node: ResolvedNode) {
     var result: [String: String] = [:]
     for output in instance.outputs {
-      if let value = values[node.id]?[output.name] ?? predictions[node.id]?[output.name] {
+      if let value = prospect(node.id, output.name) {
         result[output.name] = value.family
         continue
       }

@@ -17,7 +17,8 @@ struct ValidationPass {
     self.environment = environment
     self.outputEndings = outputEndings
     self.environment.files.searchFolders =
-      [request.folder] + [request.origin].compactMap(\.self) + request.modelPaths
+      [request.origin, request.folder].compactMap(\.self)
+    self.environment.files.modelPaths = request.modelPaths
   }
 
   mutating func run(source: SourceText) throws -> ValidatedGraph {
@@ -32,7 +33,7 @@ struct ValidationPass {
     var nodeResolver = NodeResolver(document, catalog: catalog, params: params)
     let resolved = nodeResolver.resolve()
     var outputResolver = OutputResolver(document, endings: outputEndings)
-    let outputs = outputResolver.declared(&nodeResolver, params: params)
+    let outputs = outputResolver.declared(&nodeResolver)
     collector.add(contentsOf: nodeResolver.collector.found)
 
     let byID = Dictionary(resolved.map { ($0.node.id, $0) }, uniquingKeysWith: { a, _ in a })
@@ -48,6 +49,12 @@ struct ValidationPass {
     let targets = request.targets.map { (name: $0, range: paramResolver.noteTarget($0)) }
     let selection = outputResolver.select(targets, of: outputs, nodes: byID.mapValues(\.node))
     collector.add(contentsOf: outputResolver.collector.found)
+    var files = OutputFileCheck(document, params: params.mapValues(\.value))
+    let names = Set(outputs.map(\.name))
+    for output in outputs + selection.outputs.filter({ !names.contains($0.name) }) {
+      files.add(output, value: evaluator.prospect(output.node, output.port))
+    }
+    collector.add(contentsOf: files.collector.found)
     if !collector.hasErrors {
       let usedParams = outputs.reduce(into: nodeResolver.usedParams) { used, output in
         used.formUnion(output.pattern?.params ?? [])

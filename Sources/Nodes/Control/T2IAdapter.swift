@@ -35,6 +35,8 @@ struct T2IAdapter: GroupedPorts {
         got: "\(config.inChannels) in \(folder.path)")
     }
     try folder.source.checkReadable()
+    let weights = WeightScope(HeaderSource(folder.source))
+    try ConfigurationFault.naming(folder.path) { _ = try T2IAdapterModel(weights, config: config) }
     return (folder, config)
   }
 

@@ -68,7 +68,11 @@ struct IPAdapter: NodeType {
         "there is no folder image_encoder beside the adapter", port: "image_encoder",
         expected: "the image encoder of \(path.written)", status: .missingFile)
     }
-    let encoder = try NodeError.locating("image_encoder") { try ImageEncoder(path: encoderPath) }
+    let encoder = try NodeError.locating("image_encoder") {
+      let encoder = try ImageEncoder(path: encoderPath)
+      try encoder.checkHeaders()
+      return encoder
+    }
     if let mismatch = encoder.mismatch(encoding) {
       throw NodeError(
         "the adapter was made for another image encoder", port: "image_encoder",

@@ -40,7 +40,13 @@ struct InpaintLatent: NodeType {
     try check(vae, image, latent.shape)
     let painted = InpaintMask(mask.tensor)
     marked = LatentValue(latent.tensor)
-    marked.paintMask = painted.reduced(by: try geometry(vae).scale)
+    let scale = try geometry(vae).scale
+    marked.paintMask = painted.reduced(by: scale)
+    if painted.losesParts(whenReducedBy: scale) {
+      context.warn(
+        "parts of the mask are too thin to be painted: of every \(scale)x\(scale) pixels, which are "
+          + "one cell of the latent, the first counts; make them wider")
+    }
     if let vae, let image {
       let model = try context.service(ModelStore.self).vae(vae)
       var generator = TorchGenerator(seed: seed.value)

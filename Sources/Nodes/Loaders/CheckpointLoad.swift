@@ -47,13 +47,9 @@ struct CheckpointLoad: NodeType {
     vae = VAERecipe(origin: .checkpoint(reference))
     // Tensors that cannot be read are found here, before anything runs.
     try reference.layout.checkReadable()
-    _ = try unet.config()
     for component in reference.layout.components {
-      switch component {
-      case .unet: break
-      case .textEncoder, .textEncoder2: try reference.checkText(component)
-      case .vae: _ = try vae.config()
-      }
+      if [.textEncoder, .textEncoder2].contains(component) { try reference.checkText(component) }
+      try reference.checkHeaders(component)
     }
   }
 

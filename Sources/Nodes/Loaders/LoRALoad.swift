@@ -48,5 +48,11 @@ struct LoRALoad: NodeType {
     guard adapter.components.contains(.unet) || !encoders.isEmpty else {
       throw NodeError("the LoRA has no part for this checkpoint", port: "path", got: path.written)
     }
+    let taken = [.unet] + adaptedEncoder.components
+    for component in adapter.components where !taken.contains(component) {
+      context.warn(
+        "\(path.written): its part for \(component.rawValue) is left out, because the checkpoint "
+          + "has no such encoder")
+    }
   }
 }

@@ -21,7 +21,7 @@ struct VAELoad: NodeType {
     for note in layout.notes { context.warn(note) }
     vae = VAERecipe(origin: .own(layout, path: path.resolved))
     try layout.source.checkReadable()
-    _ = try vae.config()
+    try vae.origin.checkHeaders()
   }
 
   func contentDigests(_ files: FileAccess) throws -> [String]? {

@@ -14,6 +14,8 @@ struct ControlNetFiles: Sendable {
     let json = layout.config
     config = try ConfigurationFault.naming(path) { try ControlNetConfig(json: json) }
     try layout.source.checkReadable()
+    let (weights, config) = (WeightScope(HeaderSource(layout.source)), config)
+    try ConfigurationFault.naming(path) { _ = try ControlNetModel(weights, config: config) }
   }
 
   var family: String { layout.family.rawValue }

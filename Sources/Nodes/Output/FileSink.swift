@@ -8,7 +8,7 @@ import Synchronization
 final class FileSink: OutputSink {
   private let folder: String
   private let recordsGraph: Bool
-  private let record = Mutex<String?>(nil)
+  private let made = Mutex<ProvenanceRecord?>(nil)
   private let isPreparing = Atomic<Bool>(false)
 
   /// Prepares to write into a folder, which is made when it is missing.
@@ -36,7 +36,11 @@ final class FileSink: OutputSink {
         "a \(type(of: value).typeName) cannot be written to a file", port: output.name,
         expected: WritableTypes.endings.keys.sorted().joined(separator: " or "), status: .invalid)
     }
-    let files = try value.files(name: output.name, record: text(of: graph))
+    let first = output.fileNames(params: graph.paramValues)[0]
+    let own = realFolder(folderName(of: joinPath(folder, first)))
+    let text = try record(of: graph)?
+      .text(folder: relativePath(from: own, to: realFolder(graph.folder)))
+    let files = try value.files(name: output.name, record: text)
     let names = output.fileNames(params: graph.paramValues, count: files.count)
     return try zip(files, names).map { bytes, name in
       let path = joinPath(folder, name)
@@ -50,32 +54,32 @@ final class FileSink: OutputSink {
   func prepareRecord(of graph: ValidatedGraph) {
     guard recordsGraph, !isPreparing.exchange(true, ordering: .relaxed) else { return }
     // What fails here fails again, and is reported, when the output is written.
-    Thread.detachNewThread { [self] in _ = try? text(of: graph) }
+    Thread.detachNewThread { [self] in _ = try? record(of: graph) }
   }
 
   /// The record of the run, made once: it reads every file that the graph names.
-  private func text(of graph: ValidatedGraph) throws -> String? {
+  private func record(of graph: ValidatedGraph) throws -> ProvenanceRecord? {
     guard recordsGraph else { return nil }
-    return try record.withLock { known in
+    return try made.withLock { known in
       if let known { return known }
-      let made = try ProvenanceRecord(
-        graph, folder: relativePath(from: folder, to: graph.folder),
-        version: "resgraph \(EngineVersion.text)"
-      ).text
-      known = made
-      return made
+      let record = try ProvenanceRecord(graph, version: "resgraph \(EngineVersion.text)")
+      known = record
+      return record
     }
   }
 }
 
 extension Plan {
-  /// The files that a run into a folder writes; the pictures of a batch have their numbers
-  /// appended.
+  /// The files that a run into a folder writes.
   ///
   /// - Parameter folder: The folder.
-  /// - Returns: One path for each output, in the order of the graph.
+  /// - Returns: The paths of each output's files, in the order of the graph; the batch of a picture
+  ///   that only the run knows counts as one.
   public func files(in folder: String) -> [String] {
-    graph.outputs.flatMap { $0.fileNames(params: graph.paramValues) }
-      .map { joinPath(folder, $0) }
+    graph.outputs.flatMap { output in
+      let value = graph.prospect(node: output.node, port: output.port)
+      let count = (value as? any ValueInFiles)?.fileCount ?? 1
+      return output.fileNames(params: graph.paramValues, count: max(1, count))
+    }.map { joinPath(folder, $0) }
   }
 }

@@ -1,4 +1,3 @@
-import Foundation
 import GraphRuntime
 import ResgraphFiles
 import ResgraphPictures
@@ -36,11 +35,12 @@ extension GraphRequest {
         "\(path) carries no graph", hint: "it was not written by resgraph, or with --metadata none",
         status: .invalid)
     }
-    let record = ProvenanceRecord(text: text)
     var request = self
-    request.contents = Array(record.text.utf8)
-    let own = URL(filePath: path).deletingLastPathComponent()
-    request.origin = record.folder.map { own.appending(path: $0).relativePath }
+    request.contents = Array(text.utf8)
+    // The record speaks of the folder that the picture was written to, not of one with a link to it.
+    let file = realFolder(path)
+    let own = folderName(of: file == pathWithoutLinkedFolders(path) ? path : file)
+    request.origin = ProvenanceRecord.folder(in: text).map { joinPath(own, $0) }
     return request
   }
 }

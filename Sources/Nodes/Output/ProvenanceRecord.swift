@@ -8,11 +8,10 @@ import ResgraphWeights
 /// The text is a graph file in JSON, and can be run as it is. Version and digests stand under its
 /// free key `x-resgraph`.
 struct ProvenanceRecord: Sendable {
-  /// The text that a picture carries.
-  let text: String
-  /// The folder that the graph's relative paths started from, relative to the picture's own folder,
-  /// so that both can be moved together; nil when the text does not say.
-  let folder: String?
+  /// The graph as one line of JSON.
+  private let document: String
+  private let version: String
+  private let digests: [String: JSONValue]
 
   /// Makes the record of a graph's outputs.
   ///
@@ -20,10 +19,9 @@ struct ProvenanceRecord: Sendable {
   ///
   /// - Parameters:
   ///   - graph: The graph that ran.
-  ///   - folder: The folder that its relative paths start from, relative to the picture's folder.
   ///   - version: The engine's version.
   /// - Throws: `FileError` when a file cannot be read any more.
-  init(_ graph: ValidatedGraph, folder: String, version: String) throws {
+  init(_ graph: ValidatedGraph, version: String) throws {
     let files = graph.environment.files
     let token = graph.environment.cancellation
     var digests: [String: JSONValue] = [:]
@@ -33,26 +31,34 @@ struct ProvenanceRecord: Sendable {
           continue
         }
         let file = try files.seen(from: origin.folder).existing(path)
-        digests[path] = .string(
+        digests[graph.recordedPath(path, from: origin)] = .string(
           try FileDigester.checking(token.check) { try files.digest(file) })
       }
     }
+    self.digests = digests
+    self.version = version
+    document = graph.resolvedDocument
+  }
+
+  /// The text that a picture carries.
+  ///
+  /// - Parameter folder: The folder that the graph's relative paths start from, relative to the
+  ///   picture's folder, so that both can be moved together.
+  /// - Returns: A graph file.
+  func text(folder: String) -> String {
     let facts: JSONValue = [
       "engine": .string(version), "folder": .string(folder), "sha256": .object(digests),
     ]
-    let document = graph.resolvedDocument
     let separator = document == "{}" ? "" : ","
-    text =
-      document.dropLast() + "\(separator)\"\(ValidatedGraph.recordKey)\":\(facts.canonicalText())}"
-    self.folder = folder
+    let record = "\"\(ValidatedGraph.recordKey)\":\(facts.canonicalText())"
+    return document.dropLast() + "\(separator)\(record)}"
   }
 
-  /// Takes the text found in a picture.
+  /// Reads the folder from a text found in a picture.
   ///
   /// - Parameter text: The text; whether it is a valid graph is found when it is validated.
-  init(text: String) {
-    self.text = text
-    let document = try? JSONValue.parse(text)
-    folder = document?[ValidatedGraph.recordKey]?.string("folder")
+  /// - Returns: What `text(folder:)` was given; nil when the text names no folder.
+  static func folder(in text: String) -> String? {
+    (try? JSONValue.parse(text))?[ValidatedGraph.recordKey]?.string("folder")
   }
 }

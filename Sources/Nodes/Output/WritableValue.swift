@@ -33,10 +33,11 @@ enum WritableTypes {
 // MARK: Pictures
 
 /// Pictures and masks: PNG, one file for each of a batch.
-protocol WritablePicture: WritableValue, TensorValue {}
+protocol WritablePicture: WritableValue, TensorValue, ValueInFiles {}
 
 extension WritablePicture {
   static var fileEnding: String { "png" }
+  var fileCount: Int { shape[0] }
 
   func files(name: String, record: String?) throws -> [[UInt8]] {
     try PixelImage.pictures(tensor).map { try PNGEncoding.encode($0, text: record) }

@@ -2,6 +2,7 @@ import DiffusionModels
 import GraphRuntime
 import ResgraphFiles
 import ResgraphWeights
+import TensorRuntime
 
 /// Encodes a prompt.
 struct TextEncode: NodeType {
@@ -27,6 +28,7 @@ struct TextEncode: NodeType {
   init() {}
 
   mutating func validate(_ context: ValidationContext) throws {
+    warnOfForeignSyntax(context)
     guard let recipe = $textEncoder.known else { return }
     if let text = $secondPrompt.known.flatMap(\.self), !text.isEmpty, recipe.components.count < 2 {
       context.report(
@@ -45,6 +47,14 @@ struct TextEncode: NodeType {
     }
   }
 
+  private func warnOfForeignSyntax(_ context: ValidationContext) {
+    for (port, text) in [("prompt", $prompt.known), ("prompt_2", $secondPrompt.known ?? nil)] {
+      for found in ForeignSyntax.found(in: text ?? "") {
+        context.warn("\(quoted(found.spelling)) is read as words", port: port, hint: found.advice)
+      }
+    }
+  }
+
   mutating func run(_ context: NodeContext) throws {
     let encoder = try context.service(ModelStore.self).promptEncoder(textEncoder)
     if weighting == .none, let rest = encoder.unread(prompt) {
@@ -54,6 +64,11 @@ struct TextEncode: NodeType {
     let second = secondPrompt.flatMap { $0.isEmpty ? nil : $0 } ?? prompt
     let encoded = try encoder.encode(
       prompt, second: second, clipSkip: clipSkip, weighting: weighting)
+    guard !encoded.embeddings.hasNonFinite, encoded.pooled?.hasNonFinite != true else {
+      throw NodeError(
+        "the text encoder gave numbers that are not finite", port: "text_encoder",
+        got: textEncoder.sourcePath, hint: "its weights, or those of a LoRA on it, are damaged")
+    }
     let (empty, missing) = (try encoder.empty(), encoder.missing)
     conditioning = ConditioningValue(
       prompt: encoded, empty: missing ?? empty, encodedEmpty: missing == nil ? nil : empty,

@@ -100,6 +100,7 @@ public enum MemoryPool {
     var pointer: UnsafeMutableRawPointer?
     let status = posix_memalign(&pointer, size >= 2 * hugePage ? hugePage : 64, size)
     guard status == 0, let pointer else {
+      exhaustion.withLock { $0 }?(size)
       preconditionFailure("out of memory: \(size) bytes could not be allocated")
     }
     #if os(Linux)
@@ -111,6 +112,15 @@ public enum MemoryPool {
     return Block(pointer: pointer, byteCount: size)
   }
 
+  /// Says what happens when the system gives no memory; without it the process traps.
+  ///
+  /// - Parameter handler: Receives the number of bytes that were asked for, on the thread that asked,
+  ///   and ends the process.
+  package static func onExhaustion(_ handler: @escaping @Sendable (_ byteCount: Int) -> Never) {
+    exhaustion.withLock { $0 = handler }
+  }
+
+  private static let exhaustion = Mutex<(@Sendable (Int) -> Never)?>(nil)
   private static let state = Mutex(State())
 
   private struct State {

@@ -135,7 +135,13 @@ public struct CheckpointLayout: Sendable {
     let path = joinPath(folder, "scheduler/scheduler_config.json")
     // `nil` would mean JSON's null here.
     guard has("scheduler", index) || FileSystem.exists(path) else { return .none }
-    return try JSONValue.read(path: path)
+    let config = try JSONValue.read(path: path)
+    // Folders that older versions of diffusers saved name two classes; diffusers builds the index's.
+    guard has("scheduler", index), case .object(var values) = config,
+      let name = index["scheduler"]?.arrayValue?[1].stringValue
+    else { return config }
+    values["_class_name"] = .string(name)
+    return .object(values)
   }
 
   /// Whether the index names a part, as in `["diffusers", "UNet2DConditionModel"]`; `[null, null]`

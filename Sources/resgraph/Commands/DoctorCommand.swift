@@ -12,7 +12,7 @@ struct DoctorCommand: ParsableCommand {
   func run() {
     let report = SystemReport(modelPaths: paths.all)
     if json {
-      Terminal.result(report.json)
+      Terminal.exactResult(report.json)
       return
     }
     let width = report.lines.map(\.name.count).max() ?? 0
@@ -20,7 +20,7 @@ struct DoctorCommand: ParsableCommand {
       Terminal.result(name + String(repeating: " ", count: width - name.count) + "  " + value)
     }
     for problem in report.problems {
-      Terminal.message(Terminal.coloured("problem: ", .yellow) + problem)
+      Terminal.message(Terminal.coloured("problem: ", .yellow) + PrintableText.message(problem))
     }
   }
 }

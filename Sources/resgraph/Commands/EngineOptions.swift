@@ -44,7 +44,9 @@ struct EngineOptions: ParsableArguments {
         "--cache: keeping results on disk is not available yet", hint: "leave --cache out",
         status: .unavailable)
     }
-    for problem in Engine.environmentProblems { Terminal.message("warning: \(problem)") }
+    for problem in Engine.environmentProblems {
+      Terminal.message("warning: \(PrintableText.message(problem))")
+    }
     let threads = threads ?? Terminal.environment("RESGRAPH_THREADS").flatMap { Int($0) }
     return try Engine(
       threads: threads, memoryBytes: memory?.bytes, cancellation: Interruption.token)

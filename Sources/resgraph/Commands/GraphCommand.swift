@@ -11,7 +11,7 @@ struct GraphCommand: ParsableCommand {
 
   func run() throws {
     let valid = try Engine().validate(graph.request)
-    Terminal.result(GraphDrawing(valid).text(format))
+    Terminal.exactResult(GraphDrawing(valid).text(format))
   }
 }
 

@@ -13,7 +13,7 @@ struct InspectCommand: ParsableCommand {
   func run() throws {
     let report = try FileReport(path: path)
     if json {
-      Terminal.result(report.json)
+      Terminal.exactResult(report.json)
       return
     }
     for line in report.lines { Terminal.result(line) }

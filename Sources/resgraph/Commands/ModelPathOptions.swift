@@ -5,7 +5,7 @@ struct ModelPathOptions: ParsableArguments {
   @Option(
     name: .customLong("model-path"), parsing: .singleValue,
     help: ArgumentHelp(
-      "Looks for files here when the graph's own folder has none. Repeatable; also RESGRAPH_MODEL_PATH.",
+      "Looks for files here that are not where their path starts. Repeatable; also RESGRAPH_MODEL_PATH.",
       valueName: "dir"),
     completion: .directory)
   var modelPaths: [String] = []

@@ -39,6 +39,5 @@ struct RunCommand: ParsableCommand {
       plan, into: output.folder(of: valid), recordsGraph: metadata == .graph,
       onEvent: reporter.handle)
     if json { try JSONOutput.print(RunReport(plan, result)) }
-    try Terminal.checkResults()
   }
 }

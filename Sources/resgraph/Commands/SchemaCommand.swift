@@ -7,5 +7,5 @@ struct SchemaCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "schema", abstract: "Prints the JSON Schema of graph files, for editors.")
 
-  func run() throws { Terminal.result(GraphSchema(catalog: try NodeCatalog.standard()).text) }
+  func run() throws { Terminal.exactResult(GraphSchema(catalog: try NodeCatalog.standard()).text) }
 }

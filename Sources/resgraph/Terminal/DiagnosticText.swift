@@ -4,7 +4,7 @@ import GraphRuntime
 enum DiagnosticText {
   static func render(_ diagnostics: Diagnostics) -> String {
     let blocks = diagnostics.all.map { diagnostic in
-      let text = diagnostics.render(diagnostic)
+      let text = PrintableText.message(diagnostics.render(diagnostic))
       let mark = "\(diagnostic.severity.rawValue)[\(diagnostic.code.rawValue)]"
       let colour: Terminal.Colour = diagnostic.severity == .error ? .red : .yellow
       return text.replacing(mark, with: Terminal.coloured(mark, colour), maxReplacements: 1)

@@ -10,6 +10,8 @@ final class RunReporter: Sendable {
   private let printsPaths: Bool
   private let view: Mutex<ProgressView>
   private let start = ContinuousClock.now
+  /// The files written so far.
+  private let written = Mutex<[String]>([])
 
   init(progress mode: ProgressMode, printsPaths: Bool) {
     self.mode = mode
@@ -30,17 +32,29 @@ final class RunReporter: Sendable {
       let text = (try? JSONOutput.text(event)) ?? "{}"
       Terminal.message(text)
     }
-    if case .output(_, _, let paths) = event, printsPaths {
+    if case .output(_, _, let paths) = event {
+      written.withLock { $0 += paths }
       view.withLock { $0.clear() }
-      for path in paths { Terminal.result(path) }
+      if printsPaths { for path in paths { Terminal.exactResult(path) } }
     }
+    if case .runEnd(let status, _, _) = event, status != .done, mode != .json { showKept() }
     guard mode == .auto || mode == .plain else {
       if mode == .none, case .nodeWarning(let node, let message) = event {
-        Terminal.message("warning: \(node): \(message)")
+        Terminal.message("warning: \(node): \(PrintableText.message(message))")
       }
       return
     }
     view.withLock { draw(event, on: &$0) }
+  }
+
+  /// Says which outputs of a failed run are whole.
+  private func showKept() {
+    let paths = written.withLock { $0 }
+    guard !paths.isEmpty else { return }
+    view.withLock { $0.clear() }
+    let shown = paths.prefix(20).joined(separator: ", ")
+    let more = paths.count > 20 ? " and \(paths.count - 20) more" : ""
+    Terminal.message(PrintableText.message("finished before the run stopped: \(shown)\(more)"))
   }
 
   private func draw(_ event: RunEvent, on view: inout ProgressView) {
@@ -51,7 +65,8 @@ final class RunReporter: Sendable {
     case .nodeHit(let node, _, let source): if source != "validation" { view.reuse(node: node) }
     case .nodeDone(let node, _, _, _): view.finish(node: node, at: now)
     case .nodeWarning(let node, let message):
-      view.say(Terminal.coloured("warning: ", .yellow) + "\(node): \(message)")
+      view.say(
+        Terminal.coloured("warning: ", .yellow) + "\(node): \(PrintableText.message(message))")
     case .runEnd: view.clear()
     case .runStart, .output: break
     }

@@ -16,22 +16,27 @@ enum Terminal {
     return Int(size.ws_col)
   }
 
-  /// Writes a line to standard output.
-  static func result(_ line: String) {
+  /// Writes a line for people to standard output, with control characters spelt out.
+  static func result(_ line: String) { exactResult(PrintableText.escaped(line)) }
+
+  /// Writes a line for programs to standard output, as it is.
+  static func exactResult(_ line: String) {
     if !write(line + "\n", to: 1) { lostResult.store(errno, ordering: .relaxed) }
   }
 
   /// Throws when a result could not be written, as to a full disk.
   static func checkResults() throws {
-    let code = lostResult.load(ordering: .relaxed)
+    let code = lostResult.exchange(0, ordering: .relaxed)
     // A reader such as `head` may close the pipe when it has enough.
-    if code != 0, code != EPIPE { throw FileError("write", "standard output", code: code) }
+    if code != 0, code != EPIPE {
+      throw LostResults(cause: FileError("write", "standard output", code: code))
+    }
   }
 
   /// The error of the last result that was not written; 0 for none.
   private static let lostResult = Atomic<Int32>(0)
 
-  /// Writes a line to standard error.
+  /// Writes a line to standard error as it is; what files or users wrote in it must be `printable`.
   static func message(_ line: String) { _ = write(line + "\n", to: 2) }
 
   /// Writes text to standard error as it is.
@@ -63,4 +68,13 @@ enum Terminal {
     }
     return true
   }
+}
+
+/// Results were printed and could not be written.
+struct LostResults: ExitStatusError, CustomStringConvertible {
+  let cause: FileError
+
+  /// A full disk too: what was printed is gone, whatever happens later.
+  var exitStatus: ExitStatus { .ioError }
+  var description: String { cause.description }
 }

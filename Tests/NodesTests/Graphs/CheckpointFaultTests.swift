@@ -1,6 +1,8 @@
 import Foundation
 import GraphRuntime
 import ResgraphFiles
+import ResgraphWeights
+import TensorRuntime
 import TestSupport
 import Testing
 
@@ -56,6 +58,57 @@ import Testing
   }
 
   @Test func theCheckpointItselfIsSound() throws { #expect(try complaints().isEmpty) }
+
+  @Test(arguments: [
+    ("unet", "conv_out.weight"), ("unet", "down_blocks.0.resnets.0.norm1.bias"),
+    ("vae", "decoder.conv_out.weight"), ("vae", "encoder.conv_in.bias"),
+    ("text_encoder", "text_model.final_layer_norm.weight"),
+  ])
+  func aMissingTensorIsFoundFromHeaders(_ part: String, _ tensor: String) throws {
+    try changeWeights(part) { $0[tensor] = nil }
+    try expectOneComplaint(part, tensor)
+  }
+
+  @Test(arguments: ["unet", "vae", "text_encoder"])
+  func aTensorOfAnotherShapeIsFoundFromHeaders(_ part: String) throws {
+    var changed = ""
+    try changeWeights(part) { tensors in
+      changed =
+        tensors.keys.sorted().last { $0.hasSuffix("norm1.weight") } ?? tensors.keys.sorted()[0]
+      tensors[changed] = RawTensor([1, 1, 1], shape: [3])
+    }
+    try expectOneComplaint(part, changed, "[3]")
+  }
+
+  @Test func aPartWithoutTensorsIsNoPart() throws {
+    try changeWeights("vae") { $0 = ["x": RawTensor([0], shape: [1])] }
+    #expect(try complaints().count == 1)
+  }
+
+  /// Puts weights with other tensors in the place of a part's.
+  private func changeWeights(
+    _ part: String, _ edit: (inout [String: RawTensor]) throws -> Void
+  ) throws {
+    try change(part, "config.json") { $0 + "\n" }
+    let folder = scratch.path + "/" + part
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+    let path = folder + "/" + (try #require(names.first { $0.hasSuffix(".safetensors") }))
+    let file = try SafetensorsFile(path: path)
+    var tensors: [String: RawTensor] = [:]
+    for key in file.keys { tensors[key] = try file.tensor(key) }
+    try edit(&tensors)
+    try SafetensorsWriter.write(tensors, to: path)
+  }
+
+  @Test func theSchedulerIsTheOneOfTheIndex() throws {
+    let folder = try TemporaryFolder()
+    let copy = try folder.checkpoint(TinyModel.path("model").resolved) {
+      $0.replacing(/"\w+Scheduler"/, with: "\"HeunDiscreteScheduler\"")
+    }
+    let layout = try CheckpointLayout.open(path: copy)
+    let config = try CheckpointReference(layout: layout).schedulerConfig()
+    #expect(config.className == "HeunDiscreteScheduler")
+  }
 
   @Test func aTextEncoderWithTooFewPositions() throws {
     try change("text_encoder", "config.json") {
