@@ -52,8 +52,8 @@ import Testing
     func run(recomputing: Bool = false) throws -> (loss: Float, gradients: Gradients) {
       var conditions = UNetConditions(text: try golden("text"))
       if golden.has("pooled") {
-        conditions.pooled = try golden("pooled")
-        conditions.timeIDs = try golden("time_ids")
+        conditions.prompt.pooled = try golden("pooled")
+        conditions.prompt.timeIDs = try golden("time_ids")
       }
       conditions.recomputesBlocks = recomputing
       let prediction = model(
