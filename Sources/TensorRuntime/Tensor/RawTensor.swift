@@ -197,4 +197,10 @@ struct FloatView: @unchecked Sendable {
     self.count = count
     self.owner = owner
   }
+
+  /// A contiguous tensor's elements.
+  init(_ tensor: Tensor) {
+    precondition(tensor.layout == .contiguous, "the elements of \(tensor) are not in order")
+    self.init(pointer: tensor.base, count: tensor.count, owner: tensor.storage)
+  }
 }

@@ -14,7 +14,7 @@ extension Tensor {
   }
 
   private func relabelled(_ layout: Layout) -> Tensor {
-    Tensor(shape: shape, layout: layout, storage: storage, offset: offset)
+    Tensor(shape: shape, layout: layout, storage: storage, offset: offset).withGradient(gradient)
   }
 
   /// The same values in row-major order.
@@ -31,7 +31,7 @@ extension Tensor {
           base + first, rows: size.height * size.width, columns: size.channels,
           into: destination + first)
       }
-    }
+    }.withGradient(gradient)
   }
 
   /// The same feature map stored with channels innermost.
@@ -48,7 +48,7 @@ extension Tensor {
           base + first, rows: size.channels, columns: size.height * size.width,
           into: destination + first)
       }
-    }
+    }.withGradient(gradient)
   }
 
   /// The same values in the given layout.
@@ -64,7 +64,8 @@ extension Tensor {
     let map = channelsLast()
     return Tensor(
       shape: [size.batch, size.height * size.width, size.channels], layout: .contiguous,
-      storage: map.storage, offset: map.offset)
+      storage: map.storage, offset: map.offset
+    ).recorded(from: self) { $0.contiguous().featureMap(height: size.height, width: size.width) }
   }
 
   /// Turns a sequence of one token per pixel into a feature map, sharing memory.
@@ -79,7 +80,8 @@ extension Tensor {
       "\(shape) is not a sequence of \(height)x\(width) tokens")
     return Tensor(
       shape: [shape[0], shape[2], height, width], layout: .channelsLast, storage: storage,
-      offset: offset)
+      offset: offset
+    ).recorded(from: self) { $0.tokens() }
   }
 
   /// Views the elements under other dimensions, in logical row-major order.
@@ -89,7 +91,9 @@ extension Tensor {
   public func reshaped(_ shape: [Int]) -> Tensor {
     precondition(shape.reduce(1, *) == count, "cannot reshape \(self.shape) to \(shape)")
     let plain = contiguous()
+    let own = self.shape
     return Tensor(shape: shape, layout: .contiguous, storage: plain.storage, offset: plain.offset)
+      .recorded(from: self) { $0.reshaped(own) }
   }
 }
 

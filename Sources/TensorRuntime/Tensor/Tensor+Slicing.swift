@@ -29,6 +29,7 @@ extension Tensor {
     let start = range.lowerBound * inner
     if outer == 1 && (offset + start) % 16 == 0 {
       return Tensor(shape: sliced, layout: layout, storage: storage, offset: offset + start)
+        .recordedSlice(of: self, axis: axis, range)
     }
     let run = range.count * inner
     let stride = stored[position] * inner
@@ -38,6 +39,19 @@ extension Tensor {
           from: base + start, stride: stride, into: destination, stride: run, length: run,
           count: outer)
       }
+    }.recordedSlice(of: self, axis: axis, range)
+  }
+
+  /// Records a slice, whose gradient is zero wherever nothing was taken.
+  private func recordedSlice(of whole: Tensor, axis: Int, _ range: Range<Int>) -> Tensor {
+    let shape = whole.shape
+    return recorded(from: whole) { gradient in
+      let parts = [range.lowerBound, shape[axis] - range.upperBound].map { count in
+        var missing = shape
+        missing[axis] = count
+        return Tensor.zeros(missing)
+      }
+      return Tensor.concatenate([parts[0], gradient, parts[1]], axis: axis)
     }
   }
 
@@ -66,6 +80,7 @@ extension Tensor {
     let outer = stored[..<position].reduce(1, *)
     let inner = stored[(position + 1)...].reduce(1, *)
     let total = joined[axis] * inner
+    let sizes = tensors.map { $0.shape[axis] }
     return Tensor(shape: joined, layout: first.layout) { destination in
       OpProfile.measure(ValueProblem(op: "concatenate", count: total * outer), "copy") {
         var start = 0
@@ -78,6 +93,13 @@ extension Tensor {
         }
       }
       withExtendedLifetime(parts) {}
+    }.attached(to: tensors.map(\.gradient)) { gradients, _ in
+      guard let gradient = gradients[0] else { return [] }
+      var start = 0
+      return sizes.map { size in
+        defer { start += size }
+        return gradient.slice(axis: axis, start..<start + size)
+      }
     }
   }
 }

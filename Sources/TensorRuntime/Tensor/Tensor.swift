@@ -10,6 +10,8 @@ public struct Tensor: Sendable {
   let storage: Storage
   /// Where this tensor's elements begin in the storage; a multiple of 16.
   let offset: Int
+  /// How this tensor was computed, where a gradient is wanted; nil at inference.
+  var gradient: GradientEdge?
 
   /// The number of elements.
   public var count: Int { shape.reduce(1, *) }

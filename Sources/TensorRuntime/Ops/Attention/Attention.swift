@@ -22,6 +22,16 @@ public func scaledDotProductAttention(
   let problem = AttentionProblem(
     batch: query.shape[0], queries: query.shape[1], keys: key.shape[1], heads: heads,
     headSize: query.shape[2] / heads, causal: causal)
+  if query.gradient != nil || key.gradient != nil || value.gradient != nil {
+    return differentiableAttention(query, key, value, problem)
+  }
+  return attention(query, key, value, problem)
+}
+
+/// Attends without a way back.
+func attention(
+  _ query: Tensor, _ key: Tensor, _ value: Tensor, _ problem: AttentionProblem
+) -> Tensor {
   let (q, k, v) = (query.contiguous(), key.contiguous(), value.contiguous())
   return withTensors(q, k, v) {
     Tensor(shape: query.shape) { destination in

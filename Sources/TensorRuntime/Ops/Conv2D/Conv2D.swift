@@ -41,7 +41,11 @@ public struct Conv2D: Sendable {
   let parameters: ConvParameters
   private let kernels = KernelCache<any ConvKernel>()
 
-  private let largeTileMap: Int
+  let largeTileMap: Int
+  /// The parameter that the weights are, where they are trained.
+  let trained: Parameter?
+  /// A trainable change of the weights.
+  package var adapter: LowRankAdapter?
 
   /// The smallest maps, in pixels, for which a layer uses the fastest and least exact algorithm
   /// unless it is told otherwise.
@@ -74,6 +78,16 @@ public struct Conv2D: Sendable {
     parameters = ConvParameters(
       weight: weight, bias: bias?.alignedFloats(), stride: stride, padding: padding)
     self.largeTileMap = largeTileMap
+    trained = nil
+  }
+
+  /// Makes a layer of a parameter's present value, without bias, whose gradient is wanted.
+  init(weight: Parameter, stride: Int, padding: Padding) {
+    parameters = ConvParameters(
+      weight: RawTensor(weight.value.floats(), shape: weight.shape), bias: nil, stride: stride,
+      padding: padding)
+    largeTileMap = Self.largeMap
+    trained = weight
   }
 
   /// Applies the convolution.
@@ -88,6 +102,21 @@ public struct Conv2D: Sendable {
   public func callAsFunction(
     _ x: Tensor, residual: Tensor? = nil, activation: Activation = .none,
     perChannel: Tensor? = nil, upsampledTo size: (height: Int, width: Int)? = nil
+  ) -> Tensor {
+    if x.gradient != nil || residual?.gradient != nil || perChannel?.gradient != nil
+      || trained != nil || adapter != nil
+    {
+      return differentiable(
+        x, residual: residual, activation: activation, perChannel: perChannel, upsampledTo: size)
+    }
+    return apply(
+      x, residual: residual, activation: activation, perChannel: perChannel, upsampledTo: size)
+  }
+
+  /// Applies the convolution without a way back.
+  func apply(
+    _ x: Tensor, residual: Tensor?, activation: Activation = .none, perChannel: Tensor?,
+    upsampledTo size: (height: Int, width: Int)?
   ) -> Tensor {
     let problem = problem(x, residual, activation, perChannel, size)
     let shape = [problem.batch, outputChannels, problem.outputHeight, problem.outputWidth]
@@ -146,6 +175,8 @@ final class ConvParameters: Sendable {
   let padding: Padding
   /// Packed forms that several kernels may share.
   let packs = PackCache()
+  /// The convolution of the way back, once it was wanted.
+  let backward = KernelCache<Conv2D>()
   /// The weight as float32 [O, I, kh, kw].
   ///
   /// Nothing is copied where it is stored as float32.

@@ -15,7 +15,7 @@ public func activate(_ x: Tensor, _ activation: Activation) -> Tensor {
         implementation.body(source, destination, problem)
       }
     }
-  }
+  }.recorded(from: x) { activationGradient(x.withGradient(nil), $0, activation) }
 }
 
 /// x · sigmoid(x).

@@ -36,12 +36,29 @@ enum FastMath {
   @inline(__always)
   static func relu(_ x: Float) -> Float { x < 0 ? 0 : x }
 
+  /// The derivative of x · sigmoid(factor · x).
+  @inline(__always)
+  static func sigmoidalDerivative(_ x: Float, _ factor: Float) -> Float {
+    let sigmoid = 1 / (1 + exp(-factor * x))
+    return sigmoid * (1 + factor * x * (1 - sigmoid))
+  }
+
+  /// The derivative of the GELU: the cumulative function, and x times the density.
+  @inline(__always)
+  static func geluDerivative(_ x: Float) -> Float {
+    cumulative(x) + x * 0.398_942_28 * exp(-0.5 * x * x)
+  }
+
   /// x times the normal distribution's cumulative function.
+  @inline(__always)
+  static func gelu(_ x: Float) -> Float { x * cumulative(x) }
+
+  /// The normal distribution's cumulative function.
   ///
   /// erfc(z) = t·P(t)·e^(-z²) with t = 1/(1 + z/2): the Chebyshev fit that Numerical Recipes gives
   /// keeps the relative error below 1.2e-7 over all z >= 0.
   @inline(__always)
-  static func gelu(_ x: Float) -> Float {
+  static func cumulative(_ x: Float) -> Float {
     let z = x.magnitude * 0.707_106_78
     let t = 1 / (1 + 0.5 * z)
     var p: Float = 0.170_872_77
@@ -55,6 +72,6 @@ enum FastMath {
     p = p * t + 1.000_023_68
     p = p * t - 1.265_512_23
     let tail = 0.5 * t * exp(p - z * z)
-    return x * (x >= 0 ? 1 - tail : tail)
+    return x >= 0 ? 1 - tail : tail
   }
 }

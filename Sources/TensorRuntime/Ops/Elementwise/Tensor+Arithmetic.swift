@@ -5,7 +5,9 @@ extension Tensor {
   ///   - lhs: The first tensor, whose layout the result has.
   ///   - rhs: A tensor of the same shape.
   /// - Returns: A new tensor.
-  public static func + (lhs: Tensor, rhs: Tensor) -> Tensor { zip(lhs, rhs, Sum()) }
+  public static func + (lhs: Tensor, rhs: Tensor) -> Tensor {
+    zip(lhs, rhs, Sum()).recorded(from: lhs, rhs) { ($0, $0) }
+  }
 
   /// The difference, element by element.
   ///
@@ -13,7 +15,9 @@ extension Tensor {
   ///   - lhs: The first tensor, whose layout the result has.
   ///   - rhs: A tensor of the same shape.
   /// - Returns: A new tensor.
-  public static func - (lhs: Tensor, rhs: Tensor) -> Tensor { zip(lhs, rhs, Difference()) }
+  public static func - (lhs: Tensor, rhs: Tensor) -> Tensor {
+    zip(lhs, rhs, Difference()).recorded(from: lhs, rhs) { ($0, -$0) }
+  }
 
   /// The product, element by element.
   ///
@@ -21,7 +25,11 @@ extension Tensor {
   ///   - lhs: The first tensor, whose layout the result has.
   ///   - rhs: A tensor of the same shape.
   /// - Returns: A new tensor.
-  public static func * (lhs: Tensor, rhs: Tensor) -> Tensor { zip(lhs, rhs, Product()) }
+  public static func * (lhs: Tensor, rhs: Tensor) -> Tensor {
+    zip(lhs, rhs, Product()).recorded(from: lhs, rhs) {
+      ($0 * rhs.withGradient(nil), $0 * lhs.withGradient(nil))
+    }
+  }
 
   /// The quotient, element by element.
   ///
@@ -29,7 +37,13 @@ extension Tensor {
   ///   - lhs: The first tensor, whose layout the result has.
   ///   - rhs: A tensor of the same shape.
   /// - Returns: A new tensor.
-  public static func / (lhs: Tensor, rhs: Tensor) -> Tensor { zip(lhs, rhs, Quotient()) }
+  public static func / (lhs: Tensor, rhs: Tensor) -> Tensor {
+    zip(lhs, rhs, Quotient()).recorded(from: lhs, rhs) {
+      let (first, second) = (lhs.withGradient(nil), rhs.withGradient(nil))
+      let gradient = $0 / second
+      return (gradient, -(gradient * first / second))
+    }
+  }
 
   /// Adds a number to every element.
   ///
@@ -37,7 +51,9 @@ extension Tensor {
   ///   - lhs: The tensor.
   ///   - rhs: The number.
   /// - Returns: A new tensor.
-  public static func + (lhs: Tensor, rhs: Float) -> Tensor { lhs.map(BindRight(Sum(), rhs)) }
+  public static func + (lhs: Tensor, rhs: Float) -> Tensor {
+    lhs.map(BindRight(Sum(), rhs)).recorded(from: lhs) { $0 }
+  }
 
   /// Subtracts a number from every element.
   ///
@@ -45,7 +61,9 @@ extension Tensor {
   ///   - lhs: The tensor.
   ///   - rhs: The number.
   /// - Returns: A new tensor.
-  public static func - (lhs: Tensor, rhs: Float) -> Tensor { lhs.map(BindRight(Difference(), rhs)) }
+  public static func - (lhs: Tensor, rhs: Float) -> Tensor {
+    lhs.map(BindRight(Difference(), rhs)).recorded(from: lhs) { $0 }
+  }
 
   /// Multiplies every element by a number.
   ///
@@ -53,7 +71,9 @@ extension Tensor {
   ///   - lhs: The tensor.
   ///   - rhs: The number.
   /// - Returns: A new tensor.
-  public static func * (lhs: Tensor, rhs: Float) -> Tensor { lhs.map(BindRight(Product(), rhs)) }
+  public static func * (lhs: Tensor, rhs: Float) -> Tensor {
+    lhs.map(BindRight(Product(), rhs)).recorded(from: lhs) { $0 * rhs }
+  }
 
   /// Divides every element by a number.
   ///
@@ -61,7 +81,9 @@ extension Tensor {
   ///   - lhs: The tensor.
   ///   - rhs: The number.
   /// - Returns: A new tensor.
-  public static func / (lhs: Tensor, rhs: Float) -> Tensor { lhs.map(BindRight(Quotient(), rhs)) }
+  public static func / (lhs: Tensor, rhs: Float) -> Tensor {
+    lhs.map(BindRight(Quotient(), rhs)).recorded(from: lhs) { $0 / rhs }
+  }
 
   /// Adds a number to every element.
   ///
@@ -69,7 +91,7 @@ extension Tensor {
   ///   - lhs: The number.
   ///   - rhs: The tensor.
   /// - Returns: A new tensor.
-  public static func + (lhs: Float, rhs: Tensor) -> Tensor { rhs.map(BindLeft(Sum(), lhs)) }
+  public static func + (lhs: Float, rhs: Tensor) -> Tensor { rhs + lhs }
 
   /// Subtracts every element from a number.
   ///
@@ -77,7 +99,9 @@ extension Tensor {
   ///   - lhs: The number.
   ///   - rhs: The tensor.
   /// - Returns: A new tensor.
-  public static func - (lhs: Float, rhs: Tensor) -> Tensor { rhs.map(BindLeft(Difference(), lhs)) }
+  public static func - (lhs: Float, rhs: Tensor) -> Tensor {
+    rhs.map(BindLeft(Difference(), lhs)).recorded(from: rhs) { -$0 }
+  }
 
   /// Multiplies every element by a number.
   ///
@@ -85,13 +109,15 @@ extension Tensor {
   ///   - lhs: The number.
   ///   - rhs: The tensor.
   /// - Returns: A new tensor.
-  public static func * (lhs: Float, rhs: Tensor) -> Tensor { rhs.map(BindLeft(Product(), lhs)) }
+  public static func * (lhs: Float, rhs: Tensor) -> Tensor { rhs * lhs }
 
   /// The negated tensor.
   ///
   /// - Parameter operand: The tensor.
   /// - Returns: A new tensor.
-  public static prefix func - (operand: Tensor) -> Tensor { operand.map(Negation()) }
+  public static prefix func - (operand: Tensor) -> Tensor {
+    operand.map(Negation()).recorded(from: operand) { -$0 }
+  }
 
   /// A weighted sum of two tensors, each product and the sum rounded to float32.
   ///
@@ -102,7 +128,7 @@ extension Tensor {
   ///   - y: Its factor.
   /// - Returns: a·x + b·y.
   public static func multiplyAdd(_ a: Tensor, _ x: Float, _ b: Tensor, _ y: Float) -> Tensor {
-    zip(a, b, WeightedSum(x: x, y: y))
+    zip(a, b, WeightedSum(x: x, y: y)).recorded(from: a, b) { ($0 * x, $0 * y) }
   }
 
   /// A weighted sum of any number of tensors in one pass.
@@ -121,8 +147,9 @@ extension Tensor {
       return (term.0, term.1.inLayout(model.layout))
     }
     if parts.count == 2 {
-      return zip(parts[0].1, parts[1].1, WeightedSum(x: parts[0].0, y: parts[1].0))
+      return multiplyAdd(parts[0].1, parts[0].0, parts[1].1, parts[1].0)
     }
+    let factors = terms.map(\.0)
     return Tensor(shape: model.shape, layout: model.layout) { destination in
       Parallel.run(count: model.count, grain: elementwiseGrain) { range in
         // The runs are short, so that the partial sums stay in the first-level cache.
@@ -131,6 +158,8 @@ extension Tensor {
         }
       }
       withExtendedLifetime(parts) {}
+    }.attached(to: terms.map(\.1.gradient)) { gradients, _ in
+      factors.map { factor in gradients[0].map { $0 * factor } }
     }
   }
 
@@ -139,7 +168,8 @@ extension Tensor {
   /// - Parameter range: The lowest and highest value allowed.
   /// - Returns: A new tensor.
   public func clamped(to range: ClosedRange<Float>) -> Tensor {
-    map(Limiting(low: range.lowerBound, high: range.upperBound))
+    refuseGradient("clamping")
+    return map(Limiting(low: range.lowerBound, high: range.upperBound))
   }
 
   /// Adds one number per sample and channel, such as a time embedding.
@@ -153,6 +183,8 @@ extension Tensor {
     let pixels = size.height * size.width
     let source = base
     let added = v.base
+    refuseGradient("adding per channel")
+    v.refuseGradient("adding per channel")
     return withTensors(self, v) {
       Tensor(shape: shape, layout: layout) { destination in
         if layout == .contiguous {

@@ -39,6 +39,7 @@ public func upsampleNearest(_ x: Tensor, height: Int, width: Int) -> Tensor {
   let rows = NearestIndex(from: size.height, to: height)
   let columns = NearestIndex(from: size.width, to: width)
   let channels = size.channels
+  let own = x.shape
   return withTensors(map) {
     Tensor(shape: [size.batch, channels, height, width], layout: .channelsLast) { destination in
       let grain = max(1, elementwiseGrain / max(1, width * channels))
@@ -50,6 +51,32 @@ public func upsampleNearest(_ x: Tensor, height: Int, width: Int) -> Tensor {
           for column in 0..<width {
             (target + column * channels).update(
               from: source + columns.source(column) * channels, count: channels)
+          }
+        }
+      }
+    }
+  }.recorded(from: x) { upsampleNearestGradient($0, height: own[2], width: own[3]) }
+}
+
+/// The gradient of the map that was enlarged: the sum over the places that each pixel went to.
+func upsampleNearestGradient(_ gradient: Tensor, height: Int, width: Int) -> Tensor {
+  let size = gradient.featureMapSize
+  let map = gradient.channelsLast()
+  let (channels, rows) = (size.channels, NearestIndex(from: height, to: size.height))
+  let columns = NearestIndex(from: width, to: size.width)
+  let sources = (0..<size.height).map(rows.source)
+  return withTensors(map) {
+    Tensor(shape: [size.batch, channels, height, width], layout: .channelsLast) { destination in
+      Parallel.run(count: size.batch * height, grain: 1) { lines in
+        for line in lines {
+          let target = destination + line * width * channels
+          target.update(repeating: 0, count: width * channels)
+          for row in sources.indices where sources[row] == line % height {
+            let source = map.base + (line / height * size.height + row) * size.width * channels
+            for column in 0..<size.width {
+              addInPlace(
+                target + columns.source(column) * channels, source + column * channels, channels)
+            }
           }
         }
       }

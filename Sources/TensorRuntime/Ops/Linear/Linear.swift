@@ -4,6 +4,10 @@
 public struct Linear: Sendable {
   let parameters: LinearParameters
   private let kernels = KernelCache<any LinearKernel>()
+  /// The parameter that the weights are, where they are trained.
+  let trained: Parameter?
+  /// A trainable change of the weights.
+  package var adapter: LowRankAdapter?
 
   /// An identity that no other layer has as long as this one exists.
   public var identity: ObjectIdentifier { ObjectIdentifier(parameters) }
@@ -26,6 +30,14 @@ public struct Linear: Sendable {
       bias == nil || bias?.shape == [shape[0]], "bias \(bias?.shape ?? []) does not fit \(shape)")
     parameters = LinearParameters(
       weight: weight.reshaped([shape[0], shape[1]]), bias: bias?.alignedFloats())
+    trained = nil
+  }
+
+  /// Makes a layer of a parameter's present value, without bias, whose gradient is wanted.
+  init(weight: Parameter) {
+    parameters = LinearParameters(
+      weight: RawTensor(weight.value.floats(), shape: weight.shape), bias: nil)
+    trained = weight
   }
 
   /// Applies the layer to the last dimension.
@@ -38,6 +50,14 @@ public struct Linear: Sendable {
   public func callAsFunction(
     _ x: Tensor, residual: Tensor? = nil, activation: Activation = .none
   ) -> Tensor {
+    if x.gradient != nil || residual?.gradient != nil || trained != nil || adapter != nil {
+      return differentiable(x, residual: residual, activation: activation)
+    }
+    return apply(x, residual: residual, activation: activation)
+  }
+
+  /// Applies the layer without a way back.
+  func apply(_ x: Tensor, residual: Tensor?, activation: Activation) -> Tensor {
     let shape = checkedShape(x, width: outputs)
     precondition(
       residual == nil || residual?.shape == shape,
@@ -57,6 +77,7 @@ public struct Linear: Sendable {
   /// - Returns: [..., D], value · gelu(gate), contiguous.
   public func geglu(_ x: Tensor) -> Tensor {
     precondition(outputs % 2 == 0, "GEGLU needs an even number of outputs, got \(outputs)")
+    if x.gradient != nil || adapter != nil { return differentiableGated(x) }
     let shape = checkedShape(x, width: outputs / 2)
     return run(
       x, shape: shape,
@@ -98,6 +119,8 @@ final class LinearParameters: Sendable {
   let bias: FloatView?
   /// Packed forms that several kernels may share.
   let packs = PackCache()
+  /// The layer of the way back, once it was wanted.
+  let backward = KernelCache<Linear>()
   /// The weight as float32 [O, I].
   ///
   /// Nothing is copied where it is stored as float32.

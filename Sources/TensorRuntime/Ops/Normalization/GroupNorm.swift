@@ -4,8 +4,9 @@ public struct GroupNorm: Sendable {
   public let groups: Int
   /// Added to the variance.
   public let eps: Float
-  private let weight: FloatView
-  private let bias: FloatView
+  private let stored: (weight: FloatView, bias: FloatView)
+  /// The parameters that gain and offset are, where they are trained.
+  package var trained: (weight: Parameter, bias: Parameter)?
 
   /// Makes a layer from stored weights.
   ///
@@ -23,8 +24,12 @@ public struct GroupNorm: Sendable {
       "\(weight.count) channels cannot form \(groups) groups")
     self.groups = groups
     self.eps = eps
-    self.weight = weight.alignedFloats()
-    self.bias = bias.alignedFloats()
+    stored = (weight.alignedFloats(), bias.alignedFloats())
+  }
+
+  /// Gain and offset as they are now.
+  var affine: (weight: FloatView, bias: FloatView) {
+    trained.map { (FloatView($0.weight.value), FloatView($0.bias.value)) } ?? stored
   }
 
   /// Normalises each group of each sample.
@@ -34,7 +39,14 @@ public struct GroupNorm: Sendable {
   ///   - activation: Applied to the result.
   /// - Returns: [B, C, H, W], channels-last.
   public func callAsFunction(_ x: Tensor, activation: Activation = .none) -> Tensor {
+    x.gradient != nil || trained != nil
+      ? differentiable(x, activation: activation) : apply(x, activation: activation)
+  }
+
+  /// Normalises without a way back.
+  func apply(_ x: Tensor, activation: Activation) -> Tensor {
     let size = x.featureMapSize
+    let (weight, bias) = affine
     precondition(
       size.channels == weight.count, "\(weight.count) channels expected, got \(x.shape)")
     let problem = GroupNormProblem(
@@ -51,6 +63,7 @@ public struct GroupNorm: Sendable {
               problem: problem, input: input.base, weight: weight.pointer, bias: bias.pointer,
               output: destination))
         }
+        withExtendedLifetime((weight, bias)) {}
       }
     }
   }

@@ -2,7 +2,7 @@
 public struct LayerNorm: Sendable {
   /// Added to the variance.
   public let eps: Float
-  private let weight: FloatView
+  let weight: FloatView
   private let bias: FloatView?
 
   /// Makes a layer from stored weights.
@@ -25,6 +25,11 @@ public struct LayerNorm: Sendable {
   /// - Parameter x: [..., D].
   /// - Returns: [..., D], contiguous.
   public func callAsFunction(_ x: Tensor) -> Tensor {
+    x.gradient != nil ? differentiable(x) : apply(x)
+  }
+
+  /// Normalises without a way back.
+  func apply(_ x: Tensor) -> Tensor {
     precondition(x.shape.last == weight.count, "rows of \(weight.count) expected, got \(x.shape)")
     let problem = LayerNormProblem(
       rows: x.count / max(1, weight.count), width: weight.count, eps: eps)

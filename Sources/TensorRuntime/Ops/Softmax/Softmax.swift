@@ -14,6 +14,7 @@ public func softmax(_ x: Tensor) -> Tensor {
   guard let width = x.shape.last else { preconditionFailure("a single number has no rows") }
   let problem = SoftmaxProblem(rows: x.count / max(1, width), width: width)
   let input = x.contiguous()
+  x.refuseGradient("softmax")
   return withTensors(input) {
     Tensor(shape: x.shape) { destination in
       guard x.count > 0 else { return }
