@@ -53,12 +53,18 @@ let package = Package(
       dependencies: [
         "ResgraphFiles", "TensorRuntime", "ResgraphWeights", "ResgraphPictures", "CVocabulary",
       ]),
+    .target(
+      name: "ResgraphTraining",
+      dependencies: [
+        "ResgraphFiles", "TensorRuntime", "ResgraphWeights", "ResgraphPictures", "DiffusionModels",
+      ],
+      path: "Sources/Training"),
     .target(name: "GraphRuntime", dependencies: ["ResgraphFiles", "CYAML", crypto]),
     .target(
       name: "Resgraph",
       dependencies: [
         "ResgraphFiles", "GraphRuntime", "TensorRuntime", "ResgraphWeights", "ResgraphPictures",
-        "DiffusionModels",
+        "DiffusionModels", "ResgraphTraining",
       ],
       path: "Sources/Nodes"),
     .executableTarget(
@@ -71,7 +77,8 @@ let package = Package(
     .executableTarget(
       name: "ResgraphBench",
       dependencies: [
-        "ResgraphFiles", "TensorRuntime", "ResgraphWeights", "DiffusionModels", argumentParser,
+        "ResgraphFiles", "TensorRuntime", "ResgraphWeights", "DiffusionModels", "ResgraphTraining",
+        argumentParser,
       ],
       path: "Sources/resgraph-bench"),
 
@@ -103,8 +110,13 @@ let package = Package(
       ],
       exclude: ["Goldens"]),
     .testTarget(
+      name: "TrainingTests",
+      dependencies: ["ResgraphFiles", "ResgraphTraining", "TestSupport"]),
+    .testTarget(
       name: "GoldenTests",
-      dependencies: ["ResgraphFiles", "DiffusionModels", "ResgraphWeights", "TestSupport"],
+      dependencies: [
+        "ResgraphFiles", "DiffusionModels", "ResgraphWeights", "ResgraphTraining", "TestSupport",
+      ],
       exclude: ["Goldens"]),
     .testTarget(name: "HouseTests"),
     .testTarget(

@@ -7,7 +7,8 @@ struct ResgraphBench: ParsableCommand {
     commandName: "resgraph-bench",
     abstract: "Times ops and models, beside what the machine could do.",
     subcommands: [
-      OpsCommand.self, UNetCommand.self, VAECommand.self, CLIPCommand.self, CurveCommand.self,
+      OpsCommand.self, UNetCommand.self, VAECommand.self, CLIPCommand.self, TrainCommand.self,
+      CurveCommand.self,
       ThreadsCommand.self, TuneCommand.self,
     ])
 }

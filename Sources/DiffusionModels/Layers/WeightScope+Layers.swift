@@ -9,10 +9,12 @@ extension WeightScope {
     padding: Padding? = nil, largeTileMap: Int = Conv2D.largeMap
   ) throws -> Conv2D {
     let scope = self[name]
-    return Conv2D(
+    var layer = Conv2D(
       weight: try scope.tensor("weight", shape: [outputs, inputs, kernel, kernel]),
       bias: try scope.tensor("bias", shape: [outputs]), stride: stride,
       padding: padding ?? .same(kernel / 2), largeTileMap: largeTileMap)
+    layer.adapter = trainable?.adapters[scope.path]
+    return layer
   }
 
   /// A convolution `<name>.weight` without bias.
@@ -28,9 +30,11 @@ extension WeightScope {
   /// A linear layer `<name>.weight`, `<name>.bias`.
   func linear(_ name: String, _ inputs: Int, _ outputs: Int, bias: Bool = true) throws -> Linear {
     let scope = self[name]
-    return Linear(
+    var layer = Linear(
       weight: try scope.tensor("weight", shape: [outputs, inputs]),
       bias: bias ? try scope.tensor("bias", shape: [outputs]) : nil)
+    layer.adapter = trainable?.adapters[scope.path]
+    return layer
   }
 
   /// A linear layer over channels whose weight may be stored as a 1x1 convolution.
@@ -52,9 +56,11 @@ extension WeightScope {
         reason: "\(channels) channels cannot be split into \(groups) groups")
     }
     let scope = self[name]
-    return GroupNorm(
+    var layer = GroupNorm(
       groups: groups, weight: try scope.tensor("weight", shape: [channels]),
       bias: try scope.tensor("bias", shape: [channels]), eps: eps)
+    layer.trained = trainable?.norms[scope.path]
+    return layer
   }
 
   /// A layer normalisation with gain and offset.

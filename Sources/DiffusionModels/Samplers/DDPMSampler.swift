@@ -36,15 +36,20 @@ struct DDPMSampler: AlphaTableSampler {
   private(set) var timesteps: [Float] = []
 
   init(_ settings: SamplerSettings) throws {
-    schedule = try NoiseSchedule(
-      settings,
-      defaults: NoiseSchedule.Defaults(
-        known: [.linear, .scaledLinear, .squaredCosine, .laplace, .sigmoid]))
+    schedule = try Self.schedule(settings)
     prediction = try settings.prediction()
     clipping = try Clipping(settings, clipsByDefault: true)
     spacing = try settings.spacing(.leading)
     offset = try settings.stepsOffset()
     variance = try settings.reader.choice("variance_type", default: Variance.fixedSmall)
+  }
+
+  /// The noise that the model was trained with.
+  static func schedule(_ settings: SamplerSettings) throws -> NoiseSchedule {
+    try NoiseSchedule(
+      settings,
+      defaults: NoiseSchedule.Defaults(
+        known: [.linear, .scaledLinear, .squaredCosine, .laplace, .sigmoid]))
   }
 
   mutating func setTimesteps(_ count: Int) throws {

@@ -120,7 +120,10 @@ public final class UNet2DConditionModel: Sendable {
     }
     let centered = config.centersSample ? 2 * sample - 1 : sample
     let first = convIn(centered.channelsLast())
-    let hidden = approximated(first, step, conditions) ?? whole(first, step, conditions)
+    let hidden =
+      conditions.recomputesBlocks
+      ? recomputing(first, step, conditions)
+      : approximated(first, step, conditions) ?? whole(first, step, conditions)
     let output = convOut(convNormOut(hidden, activation: config.activation))
     return output.repeated(toBatch: context.batch).contiguous()
   }
@@ -151,6 +154,19 @@ public final class UNet2DConditionModel: Sendable {
     let deep = last(hidden, step, skips: &skips, layers: last.deepLayers)
     features.value = deep
     return last(deep, step, skips: &skips, layers: last.shallowLayers)
+  }
+
+  /// All levels, each block keeping its inputs alone for the gradient.
+  private func recomputing(_ x: Tensor, _ step: UNetStep, _ conditions: UNetConditions) -> Tensor {
+    var hidden = x
+    var skips = [hidden]
+    var features = conditions.controls.features[...]
+    for block in downBlocks {
+      hidden = block.recomputing(hidden, step, feature: features.popFirst(), skips: &skips)
+    }
+    hidden = bottom(hidden, step, feature: features.first, conditions, skips: &skips)
+    for block in upBlocks { hidden = block.recomputing(hidden, step, skips: &skips) }
+    return hidden
   }
 
   /// Runs only the layers around the deep features, where these are reused; nil where they are not.

@@ -175,7 +175,33 @@ extension UNetUpBlock: ModuleNode {
   }
 }
 
+extension UNetDownBlock {
+  /// Applies the block as `callAsFunction` does, keeping its input alone for the gradient.
+  func recomputing(
+    _ x: Tensor, _ step: UNetStep, feature: Tensor?, skips: inout [Tensor]
+  ) -> Tensor {
+    var outputs = recomputingForGradient([x]) { inputs in
+      var skips: [Tensor] = []
+      let last = self(inputs[0], step, feature: feature, skips: &skips)
+      return skips + [last]
+    }
+    let last = outputs.removeLast()
+    skips += outputs
+    return last
+  }
+}
+
 extension UNetUpBlock {
+  /// Applies the block as `callAsFunction` does, keeping its inputs alone for the gradient.
+  func recomputing(_ x: Tensor, _ step: UNetStep, skips: inout [Tensor]) -> Tensor {
+    let output = recomputingForGradient([x] + skips) { inputs in
+      var skips = Array(inputs.dropFirst())
+      return [self(inputs[0], step, skips: &skips)]
+    }
+    skips.removeLast(resnets.count)
+    return output[0]
+  }
+
   /// The residual blocks before the last two, which deep features come from, and those two.
   var deepLayers: Range<Int> { 0..<resnets.count - 2 }
   var shallowLayers: Range<Int> { resnets.count - 2..<resnets.count }

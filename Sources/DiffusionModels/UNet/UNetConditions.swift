@@ -18,6 +18,8 @@ public struct UNetConditions: Sendable {
   public var run = UNetRun()
   /// What `UNet2DConditionModel.prepared(_:)` computed ahead.
   var context: UNetContext?
+  /// Whether blocks keep their inputs alone for the gradient, and are run again when it is taken.
+  package var recomputesBlocks = false
   /// How the present step is made cheaper.
   var approximation = UNetApproximation()
 

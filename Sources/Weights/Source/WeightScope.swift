@@ -10,19 +10,28 @@ public struct WeightScope: Sendable {
   public let path: String
   /// The source that the scope reads.
   public let source: any WeightSource
+  /// What is trained, by path; nil for a model that stays as it is.
+  package let trainable: TrainableLayers?
   private let used: UsedKeys
 
   /// Makes the root scope of a source.
   ///
   /// - Parameter source: The weights of one model.
   public init(_ source: any WeightSource) {
+    self.init(source, trainable: nil)
+  }
+
+  /// Makes the root scope of a model that is to be trained.
+  package init(_ source: any WeightSource, trainable: TrainableLayers?) {
     self.source = source
+    self.trainable = trainable
     path = ""
     used = UsedKeys()
   }
 
   private init(_ parent: WeightScope, child: String) {
     source = parent.source
+    trainable = parent.trainable
     used = parent.used
     path = parent.key(child)
   }
