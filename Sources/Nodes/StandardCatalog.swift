@@ -13,6 +13,7 @@ extension NodeCatalog {
       IPAdapter.self,
       TextEncode.self, EmptyLatent.self, Noise.self, ControlNet.self, T2IAdapter.self,
       UNetDenoise.self, ElasticDiffusion.self, MultiDiffusion.self, VAEEncode.self, VAEDecode.self,
+      ResAdapterTrain.self,
       InpaintLatent.self, LatentResize.self,
       ImageLoad.self, ImageResize.self, ImageGrid.self, Canny.self, RectangleMask.self,
     ]

@@ -23,7 +23,8 @@ struct RootCommand: ParsableCommand {
     version: "resgraph \(EngineVersion.text)",
     subcommands: [
       RunCommand.self, PlanCommand.self, ValidateCommand.self, GraphCommand.self,
-      NodesCommand.self, NodeCommand.self, SchemaCommand.self, TokensCommand.self,
+      TrainCommand.self, NodesCommand.self, NodeCommand.self, SchemaCommand.self,
+      TokensCommand.self,
       InspectCommand.self, ImportCommand.self, DoctorCommand.self, VersionCommand.self,
     ])
 
