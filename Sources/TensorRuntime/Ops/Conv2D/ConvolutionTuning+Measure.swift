@@ -10,7 +10,9 @@ extension ConvolutionTuning {
   ///
   /// - Returns: The speeds; empty where this instruction set has no kernels of its own.
   public static func measured() -> ConvolutionTuning {
-    guard let kernels = KernelSet.offered.first(where: { RuntimeInfo.isa.allows($0.isa) }) else {
+    guard
+      let kernels = KernelSet.offered.first(where: { RuntimeSettings.current.isa.allows($0.isa) })
+    else {
       return ConvolutionTuning(speeds: [:])
     }
     let shapes = [(channels: 640, side: 32), (channels: 64, side: 128)].map {

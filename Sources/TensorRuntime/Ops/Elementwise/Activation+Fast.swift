@@ -22,3 +22,16 @@ func vectorActivation(
       range.count)
   }
 }
+
+extension Activation {
+  /// The C kernels' constant for this function.
+  var kernel: ck_activation {
+    switch self {
+    case .none: CK_IDENTITY
+    case .silu: CK_SILU
+    case .gelu: CK_GELU
+    case .quickGELU: CK_QUICK_GELU
+    case .relu: CK_RELU
+    }
+  }
+}

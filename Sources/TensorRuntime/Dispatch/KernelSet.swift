@@ -35,31 +35,3 @@ struct KernelSet: @unchecked Sendable {
   /// The sets that dispatch tables offer.
   static let offered = compiled.filter { ISA.ladder.contains($0.isa) }
 }
-
-extension Activation {
-  /// The C kernels' constant for this function.
-  var kernel: ck_activation {
-    switch self {
-    case .none: CK_IDENTITY
-    case .silu: CK_SILU
-    case .gelu: CK_GELU
-    case .quickGELU: CK_QUICK_GELU
-    case .relu: CK_RELU
-    }
-  }
-}
-
-/// Divides `count` items into `parts` parts of nearly equal size, and returns the one at `index`.
-func share(_ index: Int, of parts: Int, _ count: Int) -> Range<Int> {
-  count * index / parts..<count * (index + 1) / parts
-}
-
-extension DType {
-  /// The bytes that an element of a weight takes once a layer has packed it.
-  ///
-  /// Half precision is not widened where there are kernels that read it.
-  public var packedByteCount: Int {
-    let readsHalves = KernelSet.offered.contains { Dispatch.effectiveCap.allows($0.isa) }
-    return readsHalves && (self == .float16 || self == .bfloat16) ? 2 : 4
-  }
-}
