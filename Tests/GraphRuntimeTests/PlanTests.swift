@@ -115,13 +115,13 @@ struct PlanTests {
       params: {name: {type: string, default: "../a/b"}, seed: {type: seed, default: 3}}
       nodes: {one: {type: Constant, value: 1}}
       outputs:
-        a: {value: $one, path: "{name}/{seed}-{{x}}-{index:03}.png"}
+        a: {value: $one, path: "in-{name}/{seed}-{{x}}-{index:03}.png"}
         b: {value: $one, path: "{name}"}
         c: $one
       """)
     let patterns = graph.outputs.map(\.pattern)
     #expect(
-      patterns[0]?.expanded(params: graph.paramValues, index: 12) == ".._a_b/3-{x}-012.png")
+      patterns[0]?.expanded(params: graph.paramValues, index: 12) == "in-.._a_b/3-{x}-012.png")
     #expect(patterns[1]?.expanded(params: ["name": .string("..")]) == "_")
     #expect(patterns[2] == nil)
   }
