@@ -50,11 +50,10 @@ import Testing
     }
 
     func run(recomputing: Bool = false) throws -> (loss: Float, gradients: Gradients) {
-      var conditions = UNetConditions(text: try golden("text"))
-      if golden.has("pooled") {
-        conditions.pooled = try golden("pooled")
-        conditions.timeIDs = try golden("time_ids")
-      }
+      let isTold = golden.has("pooled")
+      var conditions = UNetConditions(
+        text: try golden("text"), pooled: isTold ? try golden("pooled") : nil,
+        timeIDs: isTold ? try golden("time_ids") : nil)
       conditions.recomputesBlocks = recomputing
       let prediction = model(
         try golden("sample"), timesteps: try golden("timesteps").floats(), conditions: conditions)
