@@ -32,7 +32,7 @@ struct TrainCommand: ParsableCommand {
     }
     let values = try TrainingFlags(flags, schema)
     let request = GraphRequest(
-      path: "train", contents: Array(values.graph.utf8), targets: ["train"], modelPaths: paths.all)
+      path: "train", contents: Array(values.graph.utf8), modelPaths: paths.all)
     let valid = try engine.validate(request)
     let reporter = RunReporter(progress: progress, printsPaths: false)
     reporter.show(valid.diagnostics)
@@ -98,7 +98,8 @@ struct TrainingFlags {
         "base": {"type": "CheckpointLoad", "path": \(quoted(model))},
         "train": {"type": "ResAdapterTrain", "unet": "$base.unet",
           "text_encoder": "$base.text_encoder", "vae": "$base.vae",
-          \(members.joined(separator: ", "))}}}
+          \(members.joined(separator: ", "))}},
+        "outputs": {"adapter": "$train.adapter"}}
       """
   }
 
