@@ -93,14 +93,16 @@ let package = Package(
       dependencies: ["ResgraphFiles", "TensorRuntime", "CKernels", "TestSupport"],
       exclude: ["Fixtures"]),
     .testTarget(
-      name: "PicturesTests", dependencies: ["ResgraphPictures", "TestSupport"],
+      name: "PicturesTests",
+      dependencies: ["ResgraphPictures", "TensorRuntime", "CImageIO", "TestSupport"],
       exclude: ["Goldens"]),
     .testTarget(
-      name: "WeightsTests", dependencies: ["ResgraphFiles", "ResgraphWeights", "TestSupport"],
+      name: "WeightsTests",
+      dependencies: ["ResgraphFiles", "ResgraphWeights", "TensorRuntime", "TestSupport"],
       exclude: ["Fixtures"]),
     .testTarget(
       name: "DiffusionModelsTests",
-      dependencies: ["ResgraphFiles", "DiffusionModels", "TestSupport"]),
+      dependencies: ["ResgraphFiles", "DiffusionModels", "TensorRuntime", "TestSupport"]),
     .testTarget(
       name: "GraphRuntimeTests", dependencies: ["ResgraphFiles", "GraphRuntime", "TestSupport"],
       exclude: ["Snapshots"]),
@@ -113,11 +115,12 @@ let package = Package(
       exclude: ["Goldens"]),
     .testTarget(
       name: "TrainingTests",
-      dependencies: ["ResgraphFiles", "ResgraphTraining", "TestSupport"]),
+      dependencies: ["ResgraphFiles", "ResgraphTraining", "TensorRuntime", "TestSupport"]),
     .testTarget(
       name: "GoldenTests",
       dependencies: [
-        "ResgraphFiles", "DiffusionModels", "ResgraphWeights", "ResgraphTraining", "TestSupport",
+        "ResgraphFiles", "DiffusionModels", "ResgraphWeights", "ResgraphTraining",
+        "TensorRuntime", "TestSupport",
       ],
       exclude: ["Goldens"]),
     .testTarget(name: "HouseTests"),
