@@ -62,10 +62,10 @@ import Testing
   @Test(arguments: [
     ("unet", "conv_out.weight"), ("unet", "down_blocks.0.resnets.0.norm1.bias"),
     ("vae", "decoder.conv_out.weight"), ("vae", "encoder.conv_in.bias"),
-    ("text_encoder", "text_model.final_layer_norm.weight"),
+    ("text_encoder", "final_layer_norm.weight"),
   ])
   func aMissingTensorIsFoundFromHeaders(_ part: String, _ tensor: String) throws {
-    try changeWeights(part) { $0[tensor] = nil }
+    try changeWeights(part) { #expect($0.removeValue(forKey: tensor) != nil) }
     try expectOneComplaint(part, tensor)
   }
 
