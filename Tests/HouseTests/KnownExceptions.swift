@@ -29,6 +29,8 @@ struct KnownExceptions {
       "sampler_make.py add_runs",
       "sd2_lcm_make.py lcm",
       "sd2_lcm_make.py sd2",
+      "train_ip.py main",
+      "train_vision.py main",
       "tokenizer_make.py write_folders",
       "tokenizer_tables.py combining_classes",
       "weights_lora_make.py adapters",
@@ -45,5 +47,6 @@ struct KnownExceptions {
     known: [])
 
   static let ties = KnownExceptions(
-    rule: "folders that use each other", known: [])
+    rule: "folders that use each other",
+    known: ["TensorRuntime: Dispatch and Ops", "TensorRuntime: Ops and Tensor"])
 }
