@@ -93,7 +93,7 @@ import Testing
       why.lines == ["`denoise` (UNetDenoise): run (changed: seed)", "  seed: 3 -> 8"])
     let text = try command.run("why", "picture", "g.yaml", "--set", "prompt=a boat")
     #expect(text.lines.last?.hasSuffix("prompt: \"a red lighthouse\" -> \"a boat\"") == true)
-    #expect(try command.run("why", "nothing", "g.yaml").status == 65)
+    #expect(try command.run("why", "nothing", "g.yaml").status == 64)
   }
 
   @Test func whatIsKeptCanBeCountedCheckedAndRemoved() throws {

@@ -33,7 +33,10 @@ public struct CacheMaintenance: Sendable {
     self.init(root: root, byteLimit: byteLimit, now: CacheStore.now())
   }
 
-  /// - Parameter now: The time in nanoseconds since 1970.
+  /// - Parameters:
+  ///   - root: The cache folder.
+  ///   - byteLimit: The bytes that may be kept; nil for a tenth of what would be free without them.
+  ///   - now: The time in nanoseconds since 1970.
   init(root: String, byteLimit: Int?, now: Int64) {
     self.root = root
     self.byteLimit = byteLimit

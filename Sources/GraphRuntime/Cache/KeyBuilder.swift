@@ -130,10 +130,11 @@ struct KeyBuilder {
     case .contents: return try FileDigester.checking(token.check) { try digests(instance) }
     case .contentsOrLater:
       do {
-        return try FileDigester.checking({ [allowance] in
+        let check: @Sendable () throws -> Void = { [allowance] in
           try token.check()
           try allowance.take()
-        }) { try digests(instance) }
+        }
+        return try FileDigester.checking(check) { try digests(instance) }
       } catch is DigestAllowance.Exhausted {
         provisional.insert(node.id)
       }

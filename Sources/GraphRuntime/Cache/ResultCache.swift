@@ -72,26 +72,3 @@ public protocol ResultCache: Sendable {
     _ outputs: [String: any PortValue], for key: CacheKey, of type: any NodeType.Type,
     seconds: Double)
 }
-
-/// Looks for results in one cache after the other, and keeps them in all.
-public struct TieredCache: ResultCache {
-  private let tiers: [any ResultCache]
-
-  /// Joins caches.
-  ///
-  /// - Parameter tiers: The caches, the fastest first.
-  public init(_ tiers: [any ResultCache]) { self.tiers = tiers }
-
-  /// Finds the outputs of an equal node in the first cache that has them.
-  public func find(_ key: CacheKey, of type: any NodeType.Type) -> CachedResult? {
-    tiers.lazy.compactMap { $0.find(key, of: type) }.first
-  }
-
-  /// Keeps the outputs of a node in every cache.
-  public func store(
-    _ outputs: [String: any PortValue], for key: CacheKey, of type: any NodeType.Type,
-    seconds: Double
-  ) {
-    for tier in tiers { tier.store(outputs, for: key, of: type, seconds: seconds) }
-  }
-}

@@ -2,17 +2,18 @@ import DiffusionModels
 import Foundation
 import GraphRuntime
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import Resgraph
 
 /// Results of one engine that another finds on disk, as in another process.
-@Suite final class DiskResultTests {
-  private let folder = FileManager.default.temporaryDirectory.appending(path: "results-\(UUID())")
+@Suite struct DiskResultTests {
+  private let folder: TemporaryFolder
 
-  deinit { try? FileManager.default.removeItem(at: folder) }
+  init() throws { folder = try TemporaryFolder() }
 
-  private func engine() throws -> Engine { try Engine(cache: CacheOptions(folder: folder.path())) }
+  private func engine() throws -> Engine { try Engine(cache: CacheOptions(folder: folder.path)) }
 
   private func request(_ sets: [String] = []) -> GraphRequest {
     let text = """

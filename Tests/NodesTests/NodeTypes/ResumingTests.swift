@@ -1,7 +1,7 @@
-import Foundation
 import GraphRuntime
 import Synchronization
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import DiffusionModels
@@ -95,17 +95,16 @@ import Testing
       return node.denoised.tensor.floats()
     }
     let whole = try latents(model.context)
-    let folder = FileManager.default.temporaryDirectory.appending(path: "states-\(UUID())")
-    defer { try? FileManager.default.removeItem(at: folder) }
+    let folder = try TemporaryFolder()
     let first = Told()
     for stop in 1...4 {
       // Each of these objects is as good as one of another process.
       let store = StoppingSnapshots(
-        stopAfter: stop, in: DiskSnapshots(root: folder.path(), interval: 0))
+        stopAfter: stop, in: DiskSnapshots(root: folder.path, interval: 0))
       #expect(throws: StoppingSnapshots.Stop.self) { try latents(context(store, first)) }
       let second = Told(key: first.key)
       #expect(
-        try latents(context(DiskSnapshots(root: folder.path(), interval: 1_000), second)) == whole)
+        try latents(context(DiskSnapshots(root: folder.path, interval: 1_000), second)) == whole)
       #expect((second.allSteps.first ?? 0) > 0 && second.allWarnings.isEmpty)
       store.remove(first.key)
     }
@@ -114,9 +113,8 @@ import Testing
   /// A state is saved when the run is to stop, however short the time since the last.
   @Test func aRunThatStopsSavesItsState() throws {
     let whole = try latents(.unet)
-    let folder = FileManager.default.temporaryDirectory.appending(path: "states-\(UUID())")
-    defer { try? FileManager.default.removeItem(at: folder) }
-    let store = DiskSnapshots(root: folder.path(), interval: 1_000)
+    let folder = try TemporaryFolder()
+    let store = DiskSnapshots(root: folder.path, interval: 1_000)
     let first = Told()
     var environment = model.environment
     environment.snapshots = store
