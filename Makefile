@@ -16,23 +16,30 @@ MANUAL  := $(DEST)/share/man/man1/resgraph.1
 BASH    := $(DEST)/share/bash-completion/completions/resgraph
 ZSH     := $(DEST)/share/zsh/site-functions/_resgraph
 FISH    := $(DEST)/share/fish/vendor_completions.d/resgraph.fish
+# What tests remember is not the user's.
+TEST_CACHE := $(CURDIR)/.build/test-cache
 # The argument parser's own sources, as fetched for the build, have a writer of manual pages.
 PARSER  := .build/checkouts/swift-argument-parser
 WRITER  := .build/manual/debug/generate-manual
 
-.PHONY: run test check build deps lint format docs bench install uninstall clean
+.PHONY: run test check torture build deps lint format docs bench install uninstall clean
 
 ## Draws the demo picture and prints its path.
 run: build
-	$(BIN) run graphs/text-to-image.yaml -o out/text-to-image
+	RESGRAPH_CACHE=$${RESGRAPH_CACHE:-.build/cache} $(BIN) run graphs/text-to-image.yaml -o out/text-to-image
 
 ## Runs the tests, in an optimised build; FILTER=regex chooses some: `make test FILTER=SamplerGoldenTests`.
 test: deps
-	$(SWIFT) test $(FLAGS) $(if $(FILTER),--filter '$(FILTER)')
+	RESGRAPH_CACHE=$(TEST_CACHE) $(SWIFT) test $(FLAGS) $(if $(FILTER),--filter '$(FILTER)')
 
 ## Runs the tests that take little time, for the edit loop; FILTER=regex chooses among them.
 check: deps
-	RESGRAPH_FAST_TESTS=1 $(SWIFT) test $(FLAGS) $(if $(FILTER),--filter '$(FILTER)')
+	RESGRAPH_CACHE=$(TEST_CACHE) RESGRAPH_FAST_TESTS=1 $(SWIFT) test $(FLAGS) $(if $(FILTER),--filter '$(FILTER)')
+
+## Kills runs at random moments, a thousand times, and compares what the others write.
+torture: deps
+	RESGRAPH_CACHE=$(TEST_CACHE) RESGRAPH_TORTURE_KILLS=1000 \
+	  $(SWIFT) test $(FLAGS) --filter TortureTests
 
 build: deps
 	$(SWIFT) build $(FLAGS) --product resgraph

@@ -14,11 +14,13 @@ package enum AtomicFile {
   ///   - bytes: The content.
   ///   - path: Where; missing folders are made.
   ///   - permissions: Who may read and write it, before the process's own mask.
+  ///   - isSynced: Whether the file outlasts a crash of the machine; else it may be damaged then, which
+  ///     its reader must notice.
   /// - Throws: `FileError`; a full disk gives the exit code `temporary`. Nothing is left behind.
   package static func write(
-    _ bytes: [UInt8], to path: String, permissions: mode_t = 0o666
+    _ bytes: [UInt8], to path: String, permissions: mode_t = 0o666, isSynced: Bool = true
   ) throws {
-    try write(to: path, permissions: permissions) { try $0.write(bytes) }
+    try write(to: path, permissions: permissions, isSynced: isSynced) { try $0.write(bytes) }
   }
 
   /// Writes a file piece by piece under a temporary name in the same folder, syncs it and renames
@@ -27,10 +29,12 @@ package enum AtomicFile {
   /// - Parameters:
   ///   - path: Where; missing folders are made.
   ///   - permissions: Who may read and write it, before the process's own mask.
+  ///   - isSynced: Whether the file outlasts a crash of the machine.
   ///   - body: Writes the pieces.
   /// - Throws: `FileError`, or what `body` throws. Nothing is left behind.
   package static func write(
-    to path: String, permissions: mode_t = 0o666, _ body: (Writer) throws -> Void
+    to path: String, permissions: mode_t = 0o666, isSynced: Bool = true,
+    _ body: (Writer) throws -> Void
   ) throws {
     try refuseWhatIsNoFile(path)
     let folder = folderName(of: path)
@@ -39,7 +43,7 @@ package enum AtomicFile {
     var isOpen = true
     do {
       try body(Writer(descriptor: descriptor, path: path))
-      guard fsync(descriptor) == 0 else { throw FileError("write", path, code: errno) }
+      guard !isSynced || fsync(descriptor) == 0 else { throw FileError("write", path, code: errno) }
       isOpen = false
       guard close(descriptor) == 0 else { throw FileError("write", path, code: errno) }
       guard rename(temporary, path) == 0 else { throw FileError("write", path, code: errno) }
@@ -48,7 +52,7 @@ package enum AtomicFile {
       unlink(temporary)
       throw error
     }
-    syncFolder(folder)
+    if isSynced { syncFolder(folder) }
   }
 
   /// Takes the pieces of a file.

@@ -1,4 +1,5 @@
 import Crypto
+import Synchronization
 
 #if canImport(Glibc)
 import Glibc
@@ -20,6 +21,8 @@ import Darwin
 package final class DigestMemory: Sendable {
   private let path: String
   private let now: @Sendable () -> Int64
+  /// What was read last, and the file that it was read from.
+  private let last = Mutex<(status: FileStatus, entries: [Entry])?>(nil)
 
   /// Files below this size are not remembered, because reading them is faster than looking them up.
   static let smallestSize: Int64 = 1 << 20
@@ -79,7 +82,7 @@ package final class DigestMemory: Sendable {
     let lines = entries.suffix(Self.capacity).map { "\($0.status.text) \($0.digest)" }
     let body = ([Self.header] + lines).joined(separator: "\n") + "\n"
     let text = body + Self.checksum(body[...]) + "\n"
-    try? AtomicFile.write(Array(text.utf8), to: path, permissions: 0o600)
+    try? AtomicFile.write(Array(text.utf8), to: path, permissions: 0o600, isSynced: false)
   }
 
   private struct Entry {
@@ -105,8 +108,17 @@ package final class DigestMemory: Sendable {
     }
   }
 
-  /// All entries, the oldest first; none where the file is not whole.
+  /// All entries, the oldest first; read again when the file is another one.
   private func read() -> [Entry] {
+    guard let status = FileStatus(path: path) else { return [] }
+    return last.withLock { last in
+      if last?.status != status { last = (status, readFile()) }
+      return last?.entries ?? []
+    }
+  }
+
+  /// None where the file is not whole.
+  private func readFile() -> [Entry] {
     guard let bytes = Self.ownBytes(path) else { return [] }
     let text = String(decoding: bytes, as: UTF8.self)
     var lines = text.split(separator: "\n", omittingEmptySubsequences: false)

@@ -41,6 +41,8 @@ package final class FileDigester: Sendable {
   }
 
   private let known = Mutex<[FileStatus: String]>([:])
+  /// One file is read at a time.
+  private let reading = Mutex(())
   private let memory: DigestMemory?
 
   /// Makes a digester.
@@ -77,6 +79,14 @@ package final class FileDigester: Sendable {
       known.withLock { $0[status] = digest }
       return digest
     }
+    // Who asks for a file that is being read waits, and need not read it again.
+    return try reading.withLock { _ in
+      if let digest = known.withLock({ $0[status] }) { return digest }
+      return try readDigest(of: file, status)
+    }
+  }
+
+  private func readDigest(of file: OpenFile, _ status: FileStatus) throws -> String {
     let isSettled = memory?.isSettled(status) ?? false
     let digest = try Self.sha256(file)
     guard try file.checkUnchanged() == status else { return digest }

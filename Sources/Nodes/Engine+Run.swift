@@ -37,16 +37,22 @@ extension Engine {
     let sink = folder.map { FileSink(folder: $0, recordsGraph: recordsGraph) }
     try sink?.check(plan)
     let lifetimes = ModelLifetimes(plan, store: models)
+    let recorder = memory.recorder(plan.graph)
     let executor = Executor(
-      sink: sink,
+      cache: memory.results, history: memory.history, sink: sink,
       onEvent: { event in
         switch event {
         case .nodeDone(let node, _, _, _), .nodeHit(let node, _, _): lifetimes.finish(node: node)
         case .nodeStep(_, let step, _) where step > 0: sink?.prepareRecord(of: plan.graph)
         default: break
         }
+        recorder?.add(event)
         onEvent(event)
       })
+    defer {
+      recorder?.finish(peakBytes: Self.peakTensorBytes)
+      memory.trim()
+    }
     return RunResult(try executor.run(plan), of: plan.graph)
   }
 }

@@ -18,6 +18,7 @@ public struct Engine: Sendable {
   package let models: ModelStore
   /// Files, services and settings of runs.
   package private(set) var environment: RunEnvironment
+  let memory: EngineMemory
   private let memoryBytes: Int?
 
   /// Sets up an engine.
@@ -25,18 +26,24 @@ public struct Engine: Sendable {
   /// - Parameters:
   ///   - threads: Threads of every computation of this process; nil for all cores it may use.
   ///   - memoryBytes: The memory that a run may take; nil for what the machine allows.
+  ///   - cache: Where results are kept between processes; nil to keep some in memory, for the runs of
+  ///     this engine.
   ///   - cancellation: Stops runs.
   /// - Throws: `CatalogError`, which is a defect of the program.
   public init(
-    threads: Int? = nil, memoryBytes: Int? = nil,
+    threads: Int? = nil, memoryBytes: Int? = nil, cache: CacheOptions? = nil,
     cancellation: CancellationToken = CancellationToken()
   ) throws {
     if let threads { Parallel.threadCount = threads }
     self.memoryBytes = memoryBytes
     catalog = try NodeCatalog.standard()
     // The rest is for activations, latents and the program itself.
-    models = ModelStore(budgetBytes: (memoryBytes ?? MachineMemory.current.usable) / 10 * 7)
-    var environment = RunEnvironment(files: FileAccess(), cancellation: cancellation)
+    let usable = memoryBytes ?? MachineMemory.current.usable
+    models = ModelStore(budgetBytes: usable / 10 * 7)
+    memory = EngineMemory(cache, usableBytes: usable)
+    var environment = RunEnvironment(
+      files: FileAccess(), snapshots: memory.snapshots, cancellation: cancellation,
+      numericMode: NumericMode.current)
     environment.services.add(models)
     self.environment = environment
   }
@@ -62,13 +69,19 @@ public struct Engine: Sendable {
 
   /// Decides what a run would do.
   ///
-  /// - Parameter graph: A valid graph.
+  /// - Parameters:
+  ///   - graph: A valid graph.
+  ///   - digestsFiles: Whether files that nobody has digested yet are read, however large they are, so
+  ///     that the plan says whether results are there. A run digests them beside its nodes.
   /// - Returns: The nodes that run, in order, and the memory that they need.
   /// - Throws: `MemoryBudgetExceeded` when that is more than the engine may take, or than the machine
-  ///   and the limits of this process can give; `NodeFailure` when a file named by a node cannot be
-  ///   read.
-  public func plan(_ graph: ValidatedGraph) throws -> Plan {
-    try Planner(memoryBudget: memoryBytes ?? MachineMemory.current.ceiling).plan(graph)
+  ///   and the limits of this process can give; `NodeFailure` when a file named by a node cannot be read; `RunCancelled`.
+  public func plan(_ graph: ValidatedGraph, digestsFiles: Bool = false) throws -> Plan {
+    let planner = Planner(
+      cache: memory.results, history: memory.history,
+      memoryBudget: memoryBytes ?? MachineMemory.current.ceiling,
+      fileKeys: digestsFiles ? .contents : memory.fileKeys)
+    return try planner.plan(graph)
   }
 
   /// The most memory that tensors have taken so far, in bytes.

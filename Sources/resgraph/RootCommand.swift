@@ -21,15 +21,15 @@ struct RootCommand: ParsableCommand {
 
       Exit codes: 0 done, 1 a node failed, 64 wrong usage, 65 the graph or its parameters are \
       invalid, 66 a file is missing, 69 not available on this machine or in this version, 70 a defect of \
-      the program, 74 reading or writing failed, 75 worth trying again (memory, full disk), 130 and \
+      the program, 74 reading or writing failed, 75 worth trying again (memory, full disk, time limit), 130 and \
       143 stopped by SIGINT and SIGTERM.
       """,
     version: "resgraph \(EngineVersion.text)",
     subcommands: [
-      RunCommand.self, PlanCommand.self, ValidateCommand.self, GraphCommand.self,
+      RunCommand.self, PlanCommand.self, WhyCommand.self, ValidateCommand.self, GraphCommand.self,
       TrainCommand.self, NodesCommand.self, NodeCommand.self, SchemaCommand.self,
-      TokensCommand.self,
-      InspectCommand.self, ImportCommand.self, DoctorCommand.self, VersionCommand.self,
+      TokensCommand.self, InspectCommand.self, ImportCommand.self, CacheCommand.self,
+      RunsCommand.self, DoctorCommand.self, VersionCommand.self,
     ])
 
   /// Parses the arguments, runs the command, and ends the process with its exit code.

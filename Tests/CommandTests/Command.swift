@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The built program, and a folder of its own to run it in.
-final class Command {
+final class Command: Sendable {
   /// What a finished process left.
   struct Result {
     let status: Int32
@@ -67,9 +67,10 @@ final class Command {
     return try result(of: process)
   }
 
-  /// Starts the program; its streams go to files in the folder.
+  /// Starts the program; its streams go to files in the folder, or quietly nowhere.
   func start(
-    _ arguments: [String], environment: [String: String] = [:], program: String = "resgraph"
+    _ arguments: [String], environment: [String: String] = [:], program: String = "resgraph",
+    quietly: Bool = false
   ) throws -> Process {
     let process = Process()
     process.executableURL =
@@ -81,8 +82,14 @@ final class Command {
     // What a user has stored must not change what is tested, nor the other way round.
     variables["RESGRAPH_CACHE"] = folder.appending(path: "cache").path()
     process.environment = variables.merging(environment) { $1 }
-    for name in ["stdout", "stderr"] { try file(name, "") }
     process.standardInput = FileHandle.nullDevice
+    if quietly {
+      process.standardOutput = FileHandle.nullDevice
+      process.standardError = FileHandle.nullDevice
+      try process.run()
+      return process
+    }
+    for name in ["stdout", "stderr"] { try file(name, "") }
     process.standardOutput = try FileHandle(forWritingTo: folder.appending(path: "stdout"))
     process.standardError = try FileHandle(forWritingTo: folder.appending(path: "stderr"))
     try process.run()

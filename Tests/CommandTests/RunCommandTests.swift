@@ -20,7 +20,8 @@ import Testing
     try command.file("g.yaml", Command.graph())
     var pictures: [Data] = []
     for (folder, threads) in [("a", "1"), ("b", "1"), ("c", "2"), ("d", "3")] {
-      let result = try command.run("run", "g.yaml", "-o", folder, "--threads", threads)
+      let result = try command.run(
+        "run", "g.yaml", "-o", folder, "--threads", threads, "--no-cache")
       #expect(result.status == 0, "\(result.messages)")
       pictures.append(try command.bytes("\(folder)/picture.png"))
     }
@@ -34,7 +35,8 @@ import Testing
     let command = try Command()
     try command.file("g.yaml", Command.graph())
     #expect(try command.run("run", "g.yaml", "-o", "a", "--set", "seed=9").status == 0)
-    let again = try command.run("run", "a/picture.png", "-o", "b", "--metadata", "none")
+    let again = try command.run(
+      "run", "a/picture.png", "-o", "b", "--metadata", "none", "--no-cache")
     #expect(again.status == 0, "\(again.messages)")
     let plain = try command.run("run", "g.yaml", "-o", "c", "--set", "seed=9", "--metadata", "none")
     #expect(plain.status == 0)

@@ -79,10 +79,6 @@ import Testing
     #expect(weighting.messages.contains("comfy"))
   }
 
-  @Test func whatIsNotAvailableSaysSo() throws {
-    #expect(try run("--cache", "somewhere").status == 69)
-  }
-
   @Test func usageErrorsAre64() throws {
     #expect(try run("--threads", "0").status == 64)
     #expect(try run("--progress", "loud").status == 64)

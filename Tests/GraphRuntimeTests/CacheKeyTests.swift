@@ -210,6 +210,6 @@ struct CacheKeyTests {
     let path = harness.folder.path + "/small.model"
     try #require(unlink(path) == 0 && mkfifo(path, 0o600) == 0)
     #expect(try key() != second)
-    #expect(throws: NodeFailure.self) { try Planner(digestsFiles: true).plan(graph) }
+    #expect(throws: NodeFailure.self) { try Planner(fileKeys: .contents).plan(graph) }
   }
 }

@@ -50,7 +50,7 @@ struct EqualNodeTests {
       """
     // Files are told apart by the file system where no content is read, and by content where it is.
     #expect(try Planner().plan(try harness.validate(text)).runCount == 4)
-    #expect(try Planner(digestsFiles: true).plan(try harness.validate(text)).runCount == 3)
+    #expect(try Planner(fileKeys: .contents).plan(try harness.validate(text)).runCount == 3)
   }
 
   @Test func needNoMemoryOfTheirOwn() throws {

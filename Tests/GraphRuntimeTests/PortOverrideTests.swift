@@ -16,7 +16,7 @@ struct PortOverrideTests {
 
   private func keys(_ harness: Harness, _ text: String, sets: [String] = []) throws -> [CacheKey] {
     let graph = try harness.validate(text, sets: sets)
-    return try Planner(digestsFiles: true).plan(graph).steps.map(\.key)
+    return try Planner(fileKeys: .contents).plan(graph).steps.map(\.key)
   }
 
   @Test(arguments: [
@@ -42,7 +42,7 @@ struct PortOverrideTests {
     let graph = try harness.validate(graph, sets: sets)
     let again = try harness.validate(graph.resolvedDocument)
     #expect(again.resolvedDocument == graph.resolvedDocument)
-    let planner = Planner(digestsFiles: true)
+    let planner = Planner(fileKeys: .contents)
     #expect(try planner.plan(again).steps.map(\.key) == planner.plan(graph).steps.map(\.key))
   }
 

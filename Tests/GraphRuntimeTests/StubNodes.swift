@@ -13,6 +13,16 @@ struct Number: PortValue {
   static let typeName = "Number"
   var value: Int
   var byteCount: Int { 8 }
+
+  init(value: Int) { self.value = value }
+  func encoded() throws -> [UInt8] { Array("number \(value)".utf8) }
+  init(encoded bytes: [UInt8]) throws {
+    let words = String(decoding: bytes, as: UTF8.self).split(separator: " ")
+    guard words.count == 2, words[0] == "number", let value = Int(words[1]) else {
+      throw PortValueError.damaged(Self.typeName)
+    }
+    self.value = value
+  }
 }
 
 /// A number that claims to be large.

@@ -6,18 +6,42 @@ struct KeyBuilder {
   private(set) var records: [String: KeyRecord] = [:]
   /// The first node of each key.
   private(set) var firstNodes: [CacheKey: String] = [:]
+  /// Nodes whose keys hold what the file system says of a file, here or above them.
+  private(set) var provisional: Set<String> = []
+  /// What the file system says of every file that is named, by path.
+  private(set) var identities: [String: String] = [:]
   private let graph: ValidatedGraph
-  private let digestsFiles: Bool
+  private let mode: FileKeys
+  private let allowance = DigestAllowance()
 
   /// Prepares to compute keys.
   ///
   /// - Parameters:
   ///   - graph: The graph.
-  ///   - digestsFiles: Whether to read the files that nodes name. Without that a key holds what the
-  ///     file system says of them, which identifies their contents on this machine only.
-  init(_ graph: ValidatedGraph, digestsFiles: Bool = true) {
+  ///   - mode: What of the files that nodes name goes into their keys.
+  init(_ graph: ValidatedGraph, _ mode: FileKeys) {
     self.graph = graph
-    self.digestsFiles = digestsFiles
+    self.mode = mode
+  }
+
+  /// Computes the keys of some nodes.
+  ///
+  /// - Parameters:
+  ///   - graph: The graph.
+  ///   - needed: The nodes, with all that they depend on.
+  ///   - mode: What of the files that nodes name goes into their keys.
+  /// - Throws: `NodeFailure` when a file cannot be read; `RunCancelled`.
+  init(_ graph: ValidatedGraph, needed: Set<String>, _ mode: FileKeys) throws {
+    self.init(graph, mode)
+    for node in graph.nodes where needed.contains(node.id) {
+      do {
+        try add(node)
+      } catch let error as RunCancelled {
+        throw error
+      } catch {
+        throw NodeFailure(error, node: node, graph: graph)
+      }
+    }
   }
 
   /// Adds the key of a node.
@@ -43,12 +67,16 @@ struct KeyBuilder {
     for output in instance.outputs {
       if let value = graph.value(node: node.id, port: output.name) { output.port.take(value) }
     }
+    for path in instance.inputPaths where identities[path] == nil {
+      identities[path] = graph.environment.files.identity(path)
+    }
     let record = KeyRecord(
       type: node.type.name, version: node.type.version,
       numericMode: graph.environment.numericMode,
       params: Dictionary(
         uniqueKeysWithValues: instance.params.map { ($0.name, part($0, node)) }),
-      inputs: inputs(instance, node), contents: try contents(instance))
+      inputs: inputs(instance, node), contents: try contents(instance, node))
+    if !provisional.isDisjoint(with: node.dependencies) { provisional.insert(node.id) }
     records[node.id] = record
     let key = node.type.isPure && node.isCached ? record.key : CacheKey.unique()
     keys[node.id] = key
@@ -93,16 +121,37 @@ struct KeyBuilder {
     }
   }
 
-  private func contents(_ instance: NodeInstance) throws -> [String] {
-    let files = graph.environment.files
+  private mutating func contents(
+    _ instance: NodeInstance, _ node: ResolvedNode
+  ) throws -> [String] {
     let token = graph.environment.cancellation
-    return try FileDigester.checking(token.check) {
-      if digestsFiles, let own = try instance.node.contentDigests(files) { return own }
-      return try instance.params.sorted { $0.name < $1.name }.flatMap { param in
-        try param.port.inputPaths.map {
-          digestsFiles ? try files.digest($0.resolved) : files.identity($0.resolved)
+    switch mode {
+    case .identities: break
+    case .contents: return try FileDigester.checking(token.check) { try digests(instance) }
+    case .contentsOrLater:
+      do {
+        let check: @Sendable () throws -> Void = { [allowance] in
+          try token.check()
+          try allowance.take()
         }
+        return try FileDigester.checking(check) { try digests(instance) }
+      } catch is DigestAllowance.Exhausted {
+        provisional.insert(node.id)
       }
     }
+    return instance.inputPaths.map { "identity \(identities[$0] ?? "")" }
+  }
+
+  private func digests(_ instance: NodeInstance) throws -> [String] {
+    let files = graph.environment.files
+    if let own = try instance.node.contentDigests(files) { return own }
+    return try instance.inputPaths.map { try files.digest($0) }
+  }
+}
+
+extension NodeInstance {
+  /// The files that the node names, by the names of its parameters.
+  var inputPaths: [String] {
+    params.sorted { $0.name < $1.name }.flatMap { $0.port.inputPaths.map(\.resolved) }
   }
 }

@@ -61,20 +61,23 @@ struct KeyRecord: Sendable, Hashable {
     }
   }
 
-  /// The reason why a node with these parts has no result, found by comparing it with the last node
-  /// of the same name.
-  func reason(since last: KeyRecord?) -> RunReason {
-    guard let last, last.type == type else { return .notCached }
-    if last.version != version { return .versionChanged }
-    if last.numericMode != numericMode { return .numericModeChanged }
-    let changed = Self.changes(params, last.params)
-    if !changed.isEmpty { return .paramChanged(changed) }
-    if last.contents != contents { return .fileChanged }
-    let inputsChanged = Self.changes(inputs, last.inputs)
-    return inputsChanged.isEmpty ? .notCached : .inputChanged(inputsChanged)
+  /// The parts in words, as a history keeps them.
+  var trace: KeyTrace {
+    KeyTrace(
+      type: type, version: version, numericMode: numericMode,
+      params: params.mapValues(\.description), inputs: inputs.mapValues(\.description),
+      contents: contents)
   }
+}
 
-  private static func changes(_ new: [String: Part], _ old: [String: Part]) -> [String] {
-    Set(new.keys).union(old.keys).filter { new[$0] != old[$0] }.sorted()
+extension KeyRecord.Part: CustomStringConvertible {
+  /// The value as a graph writes it; of other nodes' outputs the key.
+  var description: String {
+    switch self {
+    case .literal(let literal): literal.description
+    case .file: "a file"
+    case .output(let key, let port): "\(key.hex).\(port)"
+    case .list(let items): "[" + items.map(\.description).joined(separator: ", ") + "]"
+    }
   }
 }

@@ -1,10 +1,42 @@
-import Synchronization
+/// A value that is there, or that is read when somebody needs it.
+public struct LazyValue: Sendable {
+  private let read: @Sendable () throws -> any PortValue
+
+  /// Holds a value.
+  ///
+  /// - Parameter value: The value.
+  public init(_ value: any PortValue) { read = { value } }
+
+  /// Promises a value.
+  ///
+  /// - Parameter read: Reads the value; called each time somebody asks for it.
+  public init(read: @escaping @Sendable () throws -> any PortValue) { self.read = read }
+
+  /// The value.
+  ///
+  /// - Returns: The value, read anew each time when it is kept outside memory.
+  /// - Throws: `LostResult` when the cache that promised it has lost it.
+  public func value() throws -> any PortValue { try read() }
+}
+
+/// A cache has lost a result that it had when the run was planned.
+///
+/// The cache does not find that result again, so that a new plan computes it.
+public struct LostResult: Error, Hashable {
+  /// The key of the node whose result it was.
+  public var key: CacheKey
+
+  /// Names a lost result.
+  ///
+  /// - Parameter key: The key of the node whose result it was.
+  public init(key: CacheKey) { self.key = key }
+}
 
 /// The outputs of a node, found in a cache.
 public struct CachedResult: Sendable {
   /// The outputs by port.
-  public var outputs: [String: any PortValue]
-  /// Where they were found, for people: `memory`.
+  public var outputs: [String: LazyValue]
+  /// Where they were found, for people: `memory` or `disk`.
   public var source: String
 
   /// Describes a result.
@@ -12,7 +44,7 @@ public struct CachedResult: Sendable {
   /// - Parameters:
   ///   - outputs: The outputs by port.
   ///   - source: Where they were found.
-  public init(outputs: [String: any PortValue], source: String) {
+  public init(outputs: [String: LazyValue], source: String) {
     self.outputs = outputs
     self.source = source
   }
@@ -24,89 +56,19 @@ public struct CachedResult: Sendable {
 public protocol ResultCache: Sendable {
   /// Finds the outputs of an equal node.
   ///
-  /// - Parameter key: The node's key.
+  /// - Parameters:
+  ///   - key: The node's key.
+  ///   - type: The node's type, whose declaration says what the outputs are.
   /// - Returns: All outputs, nil when they are not there or damaged.
-  func find(_ key: CacheKey) -> CachedResult?
+  func find(_ key: CacheKey, of type: any NodeType.Type) -> CachedResult?
   /// Keeps the outputs of a node.
   ///
   /// - Parameters:
   ///   - outputs: The outputs by port.
   ///   - key: The node's key.
+  ///   - type: The node's type.
   ///   - seconds: How long it took to compute them.
-  func store(_ outputs: [String: any PortValue], for key: CacheKey, seconds: Double)
-}
-
-/// Keeps results in memory, and drops the least recently used ones when they are too many.
-public final class MemoryCache: ResultCache {
-  private struct Entry {
-    var outputs: [String: any PortValue]
-    var byteCount: Int
-    var lastUse: UInt64
-  }
-
-  private struct State {
-    var entries: [CacheKey: Entry] = [:]
-    var byteCount = 0
-    var clock: UInt64 = 0
-  }
-
-  /// How many bytes of values are kept at most.
-  public let byteLimit: Int
-  private let state = Mutex(State())
-
-  /// The bytes that an entry counts beside its values, so that scalars do not accumulate without
-  /// limit.
-  static let entryOverhead = 512
-
-  /// Makes an empty cache.
-  ///
-  /// - Parameter byteLimit: How many bytes of values are kept at most.
-  public init(byteLimit: Int) { self.byteLimit = byteLimit }
-
-  /// How many bytes are kept now.
-  public var byteCount: Int { state.withLock { $0.byteCount } }
-
-  /// Finds the outputs of an equal node.
-  ///
-  /// - Parameter key: The node's key.
-  /// - Returns: All outputs, nil when they are not there.
-  public func find(_ key: CacheKey) -> CachedResult? {
-    state.withLock { state in
-      guard var entry = state.entries[key] else { return nil }
-      state.clock += 1
-      entry.lastUse = state.clock
-      state.entries[key] = entry
-      return CachedResult(outputs: entry.outputs, source: "memory")
-    }
-  }
-
-  /// Keeps the outputs of a node, if they fit, and drops others to make room.
-  ///
-  /// - Parameters:
-  ///   - outputs: The outputs by port.
-  ///   - key: The node's key.
-  ///   - seconds: How long it took to compute them; all results count alike here.
-  public func store(_ outputs: [String: any PortValue], for key: CacheKey, seconds: Double) {
-    let bytes = outputs.values.reduce(Self.entryOverhead) { sum, value in
-      let (total, overflow) = sum.addingReportingOverflow(max(0, value.byteCount))
-      return overflow ? .max : total
-    }
-    guard bytes <= byteLimit else { return }
-    state.withLock { state in
-      if let old = state.entries.removeValue(forKey: key) { state.byteCount -= old.byteCount }
-      while state.byteCount > byteLimit - bytes {
-        guard let oldest = state.entries.min(by: { $0.value.lastUse < $1.value.lastUse }) else {
-          break
-        }
-        state.entries.removeValue(forKey: oldest.key)
-        state.byteCount -= oldest.value.byteCount
-      }
-      state.clock += 1
-      state.entries[key] = Entry(outputs: outputs, byteCount: bytes, lastUse: state.clock)
-      state.byteCount += bytes
-    }
-  }
-
-  /// Forgets everything.
-  public func removeAll() { state.withLock { $0 = State() } }
+  func store(
+    _ outputs: [String: any PortValue], for key: CacheKey, of type: any NodeType.Type,
+    seconds: Double)
 }

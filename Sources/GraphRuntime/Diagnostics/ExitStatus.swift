@@ -16,9 +16,10 @@ public enum ExitStatus: Int32, Sendable, Codable, Hashable {
   case internalError = 70
   /// Reading or writing failed.
   case ioError = 74
-  /// The command may succeed later, or with more memory or disk space.
+  /// The command may succeed later, or with more time, memory or disk space.
   case temporary = 75
   /// Interrupted by SIGINT; the step under way was finished first, and outputs written before stay.
+  /// Where results are kept, the next run goes on from that step.
   case interrupted = 130
   /// Interrupted by SIGTERM, in the same way.
   case terminated = 143

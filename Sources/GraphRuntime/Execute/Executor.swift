@@ -17,9 +17,9 @@ public struct RunSummary: Sendable {
 /// thread, so that they run one at a time, and all other nodes to a few threads beside it. A value
 /// is dropped after the last node or output that uses it.
 public struct Executor: Sendable {
-  private let cache: (any ResultCache)?
-  private let history: RunHistory?
-  private let sink: (any OutputSink)?
+  let cache: (any ResultCache)?
+  let history: RunHistory?
+  let sink: (any OutputSink)?
   private let onEvent: @Sendable (RunEvent) -> Void
   /// Threads for nodes that wait for files.
   static let sideThreads = 2
@@ -58,10 +58,8 @@ public struct Executor: Sendable {
     send(
       .runStart(
         graph: plan.graph.name, nodes: plan.runCount, hits: plan.steps.count - plan.runCount))
-    var state = RunState(
-      plan, cache: cache, history: history, sink: sink,
-      cancellation: cancellation ?? plan.graph.environment.cancellation, send: send)
-    let result = Result { try state.run() }
+    let token = cancellation ?? plan.graph.environment.cancellation
+    let result = Result { try run(plan, token, send) }
     let seconds = (ContinuousClock.now - start).inSeconds
     switch result {
     case .success(var summary):
@@ -72,6 +70,25 @@ public struct Executor: Sendable {
       let status = (error as? any ExitStatusError)?.exitStatus ?? .nodeFailed
       send(.runEnd(status: status, seconds: seconds, error: String(describing: error)))
       throw error
+    }
+  }
+
+  /// Runs a plan, and others in its place while a cache loses what it had.
+  private func run(
+    _ plan: Plan, _ token: CancellationToken, _ send: @escaping @Sendable (RunEvent) -> Void
+  ) throws -> RunSummary {
+    var (plan, written) = (plan, [Int: [String]]())
+    while true {
+      var state = try RunState(
+        plan, executor: self, written: written, cancellation: token, send: send)
+      do {
+        defer { history?.remember(plan.keys.traces(of: state.finishedNodes), of: plan.graph) }
+        return try state.run()
+      } catch is LostResult {
+        // A lost result is not found again, so this ends.
+        written = state.writtenPaths
+        plan = try plan.renewed()
+      }
     }
   }
 }

@@ -30,10 +30,12 @@ public struct NodeContext: Sendable {
   ///   - nodeID: The node's name in the graph.
   ///   - environment: Files, services and settings of the run.
   ///   - cacheKey: The node's cache key.
+  ///   - snapshot: Where the node's state is kept; nil for the environment's store, under the key.
   ///   - report: Receives progress and warnings, on the node's thread.
   public init(
     nodeID: String, environment: RunEnvironment = RunEnvironment(),
     cacheKey: CacheKey = CacheKey.unique(),
+    snapshot: NodeSnapshot? = nil,
     report: @escaping @Sendable (Report) -> Void = { _ in }
   ) {
     self.nodeID = nodeID
@@ -41,7 +43,7 @@ public struct NodeContext: Sendable {
     numericMode = environment.numericMode
     files = environment.files
     services = environment.services
-    snapshot = NodeSnapshot(store: environment.snapshots, key: cacheKey)
+    self.snapshot = snapshot ?? NodeSnapshot(store: environment.snapshots, key: cacheKey)
     cancellation = environment.cancellation
     self.report = report
   }

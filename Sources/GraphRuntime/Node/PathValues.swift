@@ -23,6 +23,8 @@ public struct InputPath: ParamValue, ScalarPortValue, Hashable {
   public static var typeName: String { "Path" }
   /// The path of the file found.
   public var literal: Literal { .string(resolved) }
+  /// Refuses: the file may be another one, or gone, when the value is read back.
+  public func encoded() throws -> [UInt8] { throw PortValueError.notStorable(Self.typeName) }
   /// Finds the file.
   public init(literal: Literal, paths: any PathResolving) throws {
     let text = try PathText(literal, kind: "path").text

@@ -1,3 +1,5 @@
+import ResgraphFiles
+
 /// A value that an output port gives and input ports take.
 ///
 /// Types are nominal: an edge joins an output and an input of the same `typeName`. A type that
@@ -140,4 +142,27 @@ extension Array: PortElement where Element: PortValue {
 public protocol ScalarPortValue: PortValue {
   /// The plain value.
   var literal: Literal { get }
+}
+
+extension ScalarPortValue where Self: ParamValue {
+  /// The value as JSON.
+  public func encoded() throws -> [UInt8] {
+    if case .float(let value) = literal, !value.isFinite {
+      throw PortValueError.notStorable(Self.typeName)
+    }
+    return Array(literal.description.utf8)
+  }
+
+  /// Reads the value as `encoded()` writes it.
+  public init(encoded bytes: [UInt8]) throws {
+    let literal: Literal
+    switch try JSONValue.parse(String(decoding: bytes, as: UTF8.self)) {
+    case .integer(let value): literal = .int(Int128(value))
+    case .number(let value): literal = .float(value)
+    case .string(let value): literal = .string(value)
+    case .bool(let value): literal = .bool(value)
+    case .null, .array, .object: throw PortValueError.damaged(Self.typeName)
+    }
+    try self.init(literal: literal, paths: FileAccess())
+  }
 }

@@ -5,6 +5,8 @@ import Synchronization
 /// A state, or snapshot, is opaque bytes under the node's cache key. A store may lose it at any
 /// time; the node then starts over.
 public protocol SnapshotStore: Sendable {
+  /// How many seconds lie between two saved states at least; 0 to save one after every step.
+  var interval: Double { get }
   /// Saves a state, replacing the one saved before.
   ///
   /// - Parameters:
@@ -21,6 +23,11 @@ public protocol SnapshotStore: Sendable {
   ///
   /// - Parameter key: The node's cache key.
   func remove(_ key: CacheKey)
+}
+
+extension SnapshotStore {
+  /// 0: a state is saved after every step.
+  public var interval: Double { 0 }
 }
 
 /// Keeps states in memory, for runs within one process.
@@ -40,37 +47,4 @@ public final class MemorySnapshots: SnapshotStore {
 
   /// Forgets the state.
   public func remove(_ key: CacheKey) { states.withLock { _ = $0.removeValue(forKey: key) } }
-}
-
-/// One node's view of the store of snapshots.
-public struct NodeSnapshot: Sendable {
-  private let store: (any SnapshotStore)?
-  private let key: CacheKey
-
-  /// Joins a store and a key.
-  ///
-  /// - Parameters:
-  ///   - store: Where states are kept; nil to keep none.
-  ///   - key: The node's cache key.
-  public init(store: (any SnapshotStore)?, key: CacheKey) {
-    self.store = store
-    self.key = key
-  }
-
-  /// Saves the node's state so far.
-  ///
-  /// - Parameter state: Bytes from which the node can go on to the same result; not asked for when
-  ///   no store keeps them.
-  /// - Throws: Any error of writing.
-  public func save(_ state: @autoclosure () throws -> [UInt8]) throws {
-    try store?.save(try state(), for: key)
-  }
-
-  /// The state saved by an earlier run of an equal node, nil when there is none.
-  ///
-  /// - Returns: The bytes; they may be damaged, and a node must then start over.
-  public func load() -> [UInt8]? { store?.load(key) }
-
-  /// Forgets the state; the executor calls it when the node is done.
-  public func remove() { store?.remove(key) }
 }

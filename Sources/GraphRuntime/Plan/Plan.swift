@@ -47,8 +47,22 @@ public struct Plan: Sendable {
   /// The most memory that is needed at one time by the nodes' estimates, in bytes; 0 when no node
   /// gives an estimate.
   public let peakBytes: Int
-  /// The parts of the needed nodes' keys, for the history.
-  let records: [String: KeyRecord]
+  /// The keys under which results are stored.
+  let keys: PlanKeys
+  let planner: Planner
+
+  init(
+    graph: ValidatedGraph, steps: [Step], peakBytes: Int, keys: PlanKeys, planner: Planner
+  ) {
+    self.graph = graph
+    self.steps = steps
+    self.peakBytes = peakBytes
+    self.keys = keys
+    self.planner = planner
+  }
+
+  /// Plans anew, when a result that was there is lost.
+  func renewed() throws -> Plan { try planner.plan(graph) }
 
   /// How many nodes run.
   public var runCount: Int { steps.count { $0.runs } }

@@ -1,9 +1,9 @@
 /// Decides which nodes of a graph have to run, for `plan` and for `run`.
 public struct Planner: Sendable {
   private let cache: (any ResultCache)?
-  private let history: RunHistory?
+  let history: RunHistory?
   private let memoryBudget: Int?
-  private let digestsFiles: Bool?
+  private let fileKeys: FileKeys?
 
   /// Prepares to plan.
   ///
@@ -11,28 +11,30 @@ public struct Planner: Sendable {
   ///   - cache: Where results may be found; nil plans to run everything.
   ///   - history: The last runs, to say what changed.
   ///   - memoryBudget: The bytes that the nodes may need at once; nil for no limit.
-  ///   - digestsFiles: Whether keys hold the contents of files, so that they mean the same in another
-  ///     process; reading a large model takes seconds. If not, keys hold what the file system says of
-  ///     the files. Nil to digest when there is a cache, a history or a store of snapshots.
+  ///   - fileKeys: What of the files that nodes name goes into their keys. Nil for their contents when
+  ///     there is a cache, a history or a store of snapshots, else for their identities.
   public init(
     cache: (any ResultCache)? = nil, history: RunHistory? = nil, memoryBudget: Int? = nil,
-    digestsFiles: Bool? = nil
+    fileKeys: FileKeys? = nil
   ) {
     self.cache = cache
     self.history = history
     self.memoryBudget = memoryBudget
-    self.digestsFiles = digestsFiles
+    self.fileKeys = fileKeys
   }
 
   /// Plans a run.
   ///
   /// - Parameter graph: A valid graph.
   /// - Returns: The plan, with the results that the cache has.
-  /// - Throws: `MemoryBudgetExceeded`; `NodeFailure` when a file named by a node cannot be read.
+  /// - Throws: `MemoryBudgetExceeded`; `NodeFailure` when a file named by a node cannot be read;
+  ///   `RunCancelled` while files are digested.
   public func plan(_ graph: ValidatedGraph) throws -> Plan {
     let roots = graph.outputs.map(\.node) + graph.targets
     let needed = reachable(from: roots, in: graph)
-    let keys = try keys(of: needed, in: graph)
+    let isKept = cache != nil || history != nil || graph.environment.snapshots != nil
+    let keys = try KeyBuilder(
+      graph, needed: needed, fileKeys ?? (isKept ? .contents : .identities))
     var wanted = Set(roots)
     var steps: [Plan.Step] = []
     for node in graph.nodes.reversed() where wanted.contains(node.id) {
@@ -49,20 +51,7 @@ public struct Planner: Sendable {
     steps.reverse()
     return Plan(
       graph: graph, steps: steps, peakBytes: try PeakMemory(steps).bytes(within: memoryBudget),
-      records: keys.records.filter { wanted.contains($0.key) })
-  }
-
-  private func keys(of needed: Set<String>, in graph: ValidatedGraph) throws -> KeyBuilder {
-    let isKept = cache != nil || history != nil || graph.environment.snapshots != nil
-    var keys = KeyBuilder(graph, digestsFiles: digestsFiles ?? isKept)
-    for node in graph.nodes where needed.contains(node.id) {
-      do {
-        try keys.add(node)
-      } catch {
-        throw NodeFailure(error, node: node, graph: graph)
-      }
-    }
-    return keys
+      keys: PlanKeys(graph, needed: needed, early: keys), planner: self)
   }
 
   private func reachable(from roots: [String], in graph: ValidatedGraph) -> Set<String> {
@@ -79,12 +68,15 @@ public struct Planner: Sendable {
   ) -> Plan.Action {
     if graph.isEvaluated(node.id) { return .evaluated }
     if !node.type.isPure || !node.isCached { return .run(.neverCached) }
-    if let found = cache?.find(key), Set(found.outputs.keys) == Set(node.schema.outputs.map(\.name))
+    if let found = cache?.find(key, of: node.type),
+      Set(found.outputs.keys) == Set(node.schema.outputs.map(\.name))
     {
       return .hit(found)
     }
     if let first = keys.firstNodes[key], first != node.id { return .same(as: first) }
-    let last = history?.record(graph: graph.name, node: node.id)
-    return .run(keys.records[node.id]?.reason(since: last) ?? .notCached)
+    // What was digested then cannot be compared with what is not digested yet.
+    if keys.provisional.contains(node.id) { return .run(.notCached) }
+    let last = history?.trace(graph: graph.name, node: node.id)
+    return .run(keys.records[node.id]?.trace.reason(since: last) ?? .notCached)
   }
 }

@@ -16,7 +16,8 @@ extension DenoiseState: ResumableState {}
 extension ElasticState: ResumableState {}
 
 extension NodeContext {
-  /// Runs steps from the saved state, and saves the state after each where a store keeps it.
+  /// Runs steps from the saved state, and saves the state every few seconds where a store keeps it, and
+  /// when the run is to stop.
   ///
   /// A state that is damaged or belongs to another run is not used: the run then starts over, with
   /// a warning.
@@ -34,9 +35,12 @@ extension NodeContext {
     func start(_ saved: State?) throws -> Tensor {
       progress(step: saved?.completed ?? 0, of: count)
       return try run(saved) { done, state in
-        try snapshot.save(state.encoded)
         progress(step: done, of: count)
-        try checkCancellation()
+        // After the last step the result is as good as there.
+        guard done < count else { return }
+        let stops = cancellation.reason != nil
+        try snapshot.save(state.encoded, isLast: stops)
+        if stops { try checkCancellation() }
       }
     }
     guard let bytes = snapshot.load() else { return try start(nil) }

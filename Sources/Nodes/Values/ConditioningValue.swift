@@ -48,16 +48,11 @@ struct ConditioningValue: PortValue {
     let tensors = parts.flatMap { name, encoding in
       [(name, encoding.embeddings)] + (encoding.pooled.map { [("\(name).pooled", $0)] } ?? [])
     }
-    let name = Array((family ?? "").utf8)
-    return [UInt8(name.count)] + name + StoredTensors.encode(tensors)
+    return StoredTensors.encode(tensors, metadata: family.map { ["family": $0] } ?? [:])
   }
 
   init(encoded bytes: [UInt8]) throws {
-    guard let count = bytes.first.map({ Int($0) }), bytes.count > count else {
-      throw PortValueError.damaged(Self.typeName)
-    }
-    let name = String(decoding: bytes[1...count], as: UTF8.self)
-    let tensors = try StoredTensors.decode(Array(bytes[(count + 1)...]))
+    let (tensors, metadata) = try StoredTensors.decodeAll(bytes)
     func encoding(_ name: String) throws -> PromptEncoding? {
       guard let embeddings = tensors[name] else { return nil }
       guard embeddings.shape.count == 3 else { throw PortValueError.damaged(Self.typeName) }
@@ -68,6 +63,6 @@ struct ConditioningValue: PortValue {
     }
     self.init(
       prompt: prompt, empty: empty, encodedEmpty: try encoding("encoded empty"),
-      family: name.isEmpty ? nil : name)
+      family: metadata["family"])
   }
 }

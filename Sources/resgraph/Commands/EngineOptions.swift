@@ -16,16 +16,15 @@ struct EngineOptions: ParsableArguments {
       valueName: "size"))
   var memory: ByteSize?
 
-  @Option(
-    help: ArgumentHelp(
-      "A folder to keep results in. Refused: this version keeps no results between runs.",
-      valueName: "dir"))
-  var cache: String?
+  @OptionGroup var cache: CacheFolderOptions
+
+  @Flag(name: .customLong("no-cache"), help: "Neither finds results of earlier runs nor keeps any.")
+  var noCache = false
 
   @Flag(
-    name: .customLong("no-cache"),
-    help: "Keeps no results between runs, which this version never does.")
-  var noCache = false
+    name: .customLong("read-only-cache"),
+    help: "Finds results of earlier runs, and leaves the cache folder as it is.")
+  var readOnlyCache = false
 
   func validate() throws {
     if let threads, threads < 1 { throw ValidationError("--threads must be at least 1") }
@@ -34,21 +33,26 @@ struct EngineOptions: ParsableArguments {
         throw ValidationError("RESGRAPH_THREADS must be a number of at least 1, not \"\(text)\"")
       }
     }
-    if cache != nil, noCache { throw ValidationError("--cache and --no-cache exclude each other") }
+    if noCache, cache.folder != nil || readOnlyCache {
+      throw ValidationError("--no-cache excludes --cache and --read-only-cache")
+    }
   }
 
   /// The engine that the options make.
   func engine() throws -> Engine {
-    if cache != nil {
-      throw NodeError(
-        "--cache: keeping results on disk is not available yet", hint: "leave --cache out",
-        status: .unavailable)
-    }
     for problem in Engine.environmentProblems {
       Terminal.message("warning: \(PrintableText.message(problem))")
     }
     let threads = threads ?? Terminal.environment("RESGRAPH_THREADS").flatMap { Int($0) }
     return try Engine(
-      threads: threads, memoryBytes: memory?.bytes, cancellation: Interruption.token)
+      threads: threads, memoryBytes: memory?.bytes, cache: cacheOptions,
+      cancellation: Interruption.token)
+  }
+
+  private var cacheOptions: CacheOptions? {
+    guard !noCache, let folder = cache.path else { return nil }
+    return CacheOptions(
+      folder: folder, byteLimit: cache.limit?.bytes, isWritable: !readOnlyCache,
+      warn: { Terminal.message("warning: \($0)") })
   }
 }

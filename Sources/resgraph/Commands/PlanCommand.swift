@@ -6,7 +6,7 @@ import Resgraph
 struct PlanCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plan",
-    abstract: "Says what a run would do: its nodes in order, memory, and the files written.")
+    abstract: "Says what a run would do: which nodes run and why, memory, and the files written.")
 
   @OptionGroup var graph: GraphOptions
   @OptionGroup var engine: EngineOptions
@@ -16,7 +16,8 @@ struct PlanCommand: ParsableCommand {
   func run() throws {
     let engine = try engine.engine()
     let valid = try engine.validate(graph.request)
-    let report = PlanReport(try engine.plan(valid), folder: output.folder(of: valid))
+    let report = PlanReport(
+      try engine.plan(valid, digestsFiles: true), folder: output.folder(of: valid))
     if json {
       try JSONOutput.print(report)
       return

@@ -15,6 +15,12 @@ struct RunCommand: ParsableCommand {
 
   @OptionGroup var output: OutputFolderOptions
 
+  @Option(
+    help: ArgumentHelp(
+      "Stops after so many seconds, with exit code 75; the same command then goes on from there.",
+      valueName: "seconds"))
+  var timeout: Double?
+
   @Option(help: "Progress on standard error: auto, plain, json or none.")
   var progress = ProgressMode.auto
 
@@ -28,8 +34,15 @@ struct RunCommand: ParsableCommand {
     case none
   }
 
+  func validate() throws {
+    if let timeout, !(timeout > 0 && timeout < 1e9) {
+      throw ValidationError("--timeout must be a number of seconds above 0")
+    }
+  }
+
   func run() throws {
     Interruption.install()
+    if let timeout { Interruption.stop(after: timeout) }
     let engine = try engine.engine()
     let valid = try engine.validate(graph.request)
     let reporter = RunReporter(progress: progress, printsPaths: !json)

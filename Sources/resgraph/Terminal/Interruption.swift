@@ -3,7 +3,8 @@ import GraphRuntime
 
 /// Turns Ctrl-C and SIGTERM into a request to stop.
 ///
-/// The step under way is finished, then the run ends. A second signal ends the program at once.
+/// The step under way is finished, its state is saved where results are kept, then the run ends. A
+/// second signal ends the program at once.
 enum Interruption {
   /// Asked to stop by a signal.
   static let token = CancellationToken()
@@ -30,5 +31,15 @@ enum Interruption {
     signal(SIGPIPE, SIG_IGN)
     // The same holds for a file that exceeds the user's limit.
     signal(SIGXFSZ, SIG_IGN)
+  }
+
+  /// Asks to stop when some time has passed.
+  ///
+  /// - Parameter seconds: How long to wait.
+  static func stop(after seconds: Double) {
+    Thread.detachNewThread {
+      Thread.sleep(forTimeInterval: seconds)
+      token.cancel(.timeLimit)
+    }
   }
 }

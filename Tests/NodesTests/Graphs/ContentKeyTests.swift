@@ -41,7 +41,7 @@ struct ContentKeyTests {
   private func keys() throws -> [String: CacheKey] {
     let request = GraphRequest(
       path: folder.appending(path: "g.yaml").path(), contents: Array(Self.graph.utf8))
-    let plan = try Planner(digestsFiles: true).plan(try Engine().validate(request))
+    let plan = try Planner(fileKeys: .contents).plan(try Engine().validate(request))
     return Dictionary(uniqueKeysWithValues: plan.steps.map { ($0.node.id, $0.key) })
   }
 

@@ -1,6 +1,7 @@
 import GraphRuntime
 import Synchronization
 import TensorRuntime
+import TestSupport
 import Testing
 
 @testable import DiffusionModels
@@ -84,6 +85,52 @@ import Testing
     #expect(second.allWarnings.isEmpty)
   }
 
+  /// Through files, for every sampler and for two pictures at once.
+  @Test(arguments: SamplerKind.allCases, [1, 2])
+  func everySamplerGoesOnFromDisk(_ sampler: SamplerKind, _ batch: Int) throws {
+    func latents(_ context: NodeContext) throws -> [Float] {
+      var node = try model.denoise(width: 96, height: 64, seed: 5, batch: batch)
+      (node.steps, node.sampler) = (5, sampler)
+      try node.run(context)
+      return node.denoised.tensor.floats()
+    }
+    let whole = try latents(model.context)
+    let folder = try TemporaryFolder()
+    let first = Told()
+    for stop in 1...4 {
+      // Each of these objects is as good as one of another process.
+      let store = StoppingSnapshots(
+        stopAfter: stop, in: DiskSnapshots(root: folder.path, interval: 0))
+      #expect(throws: StoppingSnapshots.Stop.self) { try latents(context(store, first)) }
+      let second = Told(key: first.key)
+      #expect(
+        try latents(context(DiskSnapshots(root: folder.path, interval: 1_000), second)) == whole)
+      #expect((second.allSteps.first ?? 0) > 0 && second.allWarnings.isEmpty)
+      store.remove(first.key)
+    }
+  }
+
+  /// A state is saved when the run is to stop, however short the time since the last.
+  @Test func aRunThatStopsSavesItsState() throws {
+    let whole = try latents(.unet)
+    let folder = try TemporaryFolder()
+    let store = DiskSnapshots(root: folder.path, interval: 1_000)
+    let first = Told()
+    var environment = model.environment
+    environment.snapshots = store
+    environment.cancellation = CancellationToken()
+    let context = NodeContext(
+      nodeID: "node", environment: environment, cacheKey: first.key,
+      report: { [token = environment.cancellation] in
+        if case .progress(step: 2, _) = $0 { token.cancel(.terminate) }
+      })
+    #expect(throws: RunCancelled.self) { try latents(.unet, context) }
+    #expect(store.load(first.key) != nil)
+    let again = Told(key: first.key)
+    #expect(try latents(.unet, self.context(store, again)) == whole)
+    #expect(again.allSteps.first == 2)
+  }
+
   /// A state of another schedule, and one that is damaged: the run starts over, and says so.
   @Test(arguments: ["unet", "multi", "elastic"])
   func aStateOfNoUseIsLeft(_ name: String) throws {
@@ -117,16 +164,19 @@ import Testing
   }
 }
 
-/// Keeps states in memory, and stops the run after some.
+/// Keeps states in memory or elsewhere, and stops the run after some.
 private final class StoppingSnapshots: SnapshotStore {
   struct Stop: Error {}
-  private let kept = MemorySnapshots()
+  private let kept: any SnapshotStore
   private let remaining: Mutex<Int>
 
-  init(stopAfter count: Int) { remaining = Mutex(count) }
+  init(stopAfter count: Int, in kept: any SnapshotStore = MemorySnapshots()) {
+    self.kept = kept
+    remaining = Mutex(count)
+  }
 
   func save(_ state: [UInt8], for key: CacheKey) throws {
-    kept.save(state, for: key)
+    try kept.save(state, for: key)
     let isLast = remaining.withLock { left in
       left -= 1
       return left == 0
