@@ -72,6 +72,7 @@ extension ActionRecord {
     self.init(
       key: key, node: node, version: version, outputs: outputs, seconds: seconds,
       created: created)
+    guard self.text == text else { return nil }
   }
 
   private static func isDigest(_ text: String) -> Bool {

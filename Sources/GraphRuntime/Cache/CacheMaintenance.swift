@@ -92,10 +92,12 @@ public struct CacheMaintenance: Sendable {
     var result = CacheVerification(sound: 0, damaged: [])
     var bad: Set<String> = []
     for object in files.files(.objects) {
+      // A process may be writing a file of another name; old ones are for `gc`.
+      guard let hex = object.hex else { continue }
       let digest = (try? FileReader.bytes(object.path, limit: Int(object.status.size)))
         .map { $0.withUnsafeBytes(Digest.bytes) }
-      if digest == object.hex, digest != nil { continue }
-      if let hex = object.hex { bad.insert(hex) }
+      if digest == hex { continue }
+      bad.insert(hex)
       result.damaged.append(object.path)
       files.setAside(object.path)
     }

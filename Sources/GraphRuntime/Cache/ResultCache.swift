@@ -12,7 +12,7 @@ public struct LazyValue: Sendable {
   /// - Parameter read: Reads the value; called each time somebody asks for it.
   public init(read: @escaping @Sendable () throws -> any PortValue) { self.read = read }
 
-  /// The value.
+  /// Reads the value, from its file when it comes from one.
   ///
   /// - Returns: The value, read anew each time when it is kept outside memory.
   /// - Throws: `LostResult` when the cache that promised it has lost it.
