@@ -65,12 +65,12 @@ import Testing
   }
 
   @Test func littleMemoryIsEnoughForALittlePicture() throws {
-    let result = try run(limit: "-v 2000000")
+    let result = try run(limit: "-v 500000")
     #expect(result.status == 0, "\(result.messages)")
   }
 
   @Test func stacksAreTheProgramsOwn() throws {
-    let result = try run(limit: "-s 1024")
+    let result = try run(limit: "-s 96")
     #expect(result.status == 0, "\(result.messages)")
   }
 }
