@@ -128,7 +128,7 @@ let package = Package(
       name: "CommandTests",
       dependencies: [
         "ResgraphFiles", "ResgraphCommand", "ResgraphBench", "Resgraph", "GraphRuntime",
-        "TestSupport",
+        "TensorRuntime", "TestSupport",
       ]),
   ],
   swiftLanguageModes: [.v6]

@@ -1,4 +1,5 @@
 import Foundation
+import TensorRuntime
 import Testing
 
 @testable import ResgraphCommand
@@ -67,6 +68,13 @@ import Testing
   @Test func littleMemoryIsEnoughForALittlePicture() throws {
     let result = try run(limit: "-v 500000")
     #expect(result.status == 0, "\(result.messages)")
+  }
+
+  /// Libraries that are loaded may see fewer; the engine sees as many as this process.
+  @Test func theProgramUsesAllProcessorsThatItMay() throws {
+    let report = try Command().run("doctor")
+    let line = try #require(report.lines.first { $0.hasPrefix("threads ") })
+    #expect(line.split(separator: " ").last == "\(RuntimeInfo.threadCount)")
   }
 
   @Test func stacksAreTheProgramsOwn() throws {
