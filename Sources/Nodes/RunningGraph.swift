@@ -1,4 +1,3 @@
-import Foundation
 public import GraphRuntime
 
 extension Engine {
@@ -52,22 +51,13 @@ public struct RunningGraph: AsyncSequence, Sendable {
       defer { events.finish() }
       return try await withTaskCancellationHandler {
         do {
-          return try await Self.onThread { try body(events.send) }
+          return try await WorkerThread.value { try body(events.send) }
         } catch is RunCancelled where Task.isCancelled {
           throw CancellationError()
         }
       } onCancel: {
         token.cancel()
       }
-    }
-  }
-
-  /// Waits for what blocks a thread, without holding up other tasks.
-  private static func onThread(
-    _ body: @escaping @Sendable () throws -> RunResult
-  ) async throws -> RunResult {
-    try await withCheckedThrowingContinuation { continuation in
-      Thread.detachNewThread { continuation.resume(with: Result { try body() }) }
     }
   }
 

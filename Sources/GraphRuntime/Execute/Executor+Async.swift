@@ -1,5 +1,3 @@
-import Foundation
-
 extension Executor {
   /// Runs a plan to its end on a thread of its own, while the caller waits without blocking one.
   ///
@@ -12,11 +10,7 @@ extension Executor {
   public func run(_ plan: Plan) async throws -> RunSummary {
     let token = CancellationToken(parent: plan.graph.environment.cancellation)
     return try await withTaskCancellationHandler {
-      try await withCheckedThrowingContinuation { continuation in
-        Thread.detachNewThread {
-          continuation.resume(with: Result { try run(plan, cancellation: token) })
-        }
-      }
+      try await WorkerThread.value { try run(plan, cancellation: token) }
     } onCancel: {
       token.cancel()
     }

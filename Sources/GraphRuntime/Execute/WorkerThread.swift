@@ -42,6 +42,23 @@ package final class WorkerThread {
     }
   }
 
+  /// Does something on a thread of its own, while the caller waits without holding up other tasks.
+  ///
+  /// - Parameter body: What is done.
+  /// - Returns: What `body` returns.
+  /// - Throws: What `body` throws; `ThreadFailure`.
+  package static func value<Value: Sendable>(
+    _ body: @escaping @Sendable () throws -> Value
+  ) async throws -> Value {
+    try await withCheckedThrowingContinuation { continuation in
+      do {
+        try WorkerThread { continuation.resume(with: Result { try body() }) }.detach()
+      } catch {
+        continuation.resume(throwing: error)
+      }
+    }
+  }
+
   /// Waits until the thread has ended; to be called once.
   package func join() {
     #if canImport(Darwin)

@@ -1,4 +1,3 @@
-import Foundation
 public import GraphRuntime
 import ResgraphFiles
 import Synchronization
@@ -54,7 +53,7 @@ final class FileSink: OutputSink {
   func prepareRecord(of graph: ValidatedGraph) {
     guard recordsGraph, !isPreparing.exchange(true, ordering: .relaxed) else { return }
     // What fails here fails again, and is reported, when the output is written.
-    Thread.detachNewThread { [self] in _ = try? record(of: graph) }
+    try? WorkerThread { [self] in _ = try? record(of: graph) }.detach()
   }
 
   /// The record of the run, made once: it reads every file that the graph names.
