@@ -1,4 +1,3 @@
-import Foundation
 import ResgraphFiles
 
 /// The rows of a `metadata.jsonl` or `metadata.csv`: texts by column.
@@ -10,16 +9,30 @@ struct CaptionTable: Sendable {
   ///
   /// - Throws: `TrainingError.badData` with the line of what is wrong.
   init?(path: String) throws {
-    guard FileManager.default.fileExists(atPath: path) else { return nil }
+    guard let text = try Self.text(path) else { return nil }
     self.path = path
-    guard let bytes = FileManager.default.contents(atPath: path) else {
-      throw TrainingError.badData(path: path, reason: "it cannot be read")
-    }
-    guard let text = String(bytes: bytes, encoding: .utf8) else {
-      throw TrainingError.badData(path: path, reason: "it is not UTF-8")
-    }
     rows = path.hasSuffix(".csv") ? try Self.csv(text, path) : try Self.lines(text, path)
   }
+
+  /// The text of a file of captions; nil when there is none at `path`.
+  ///
+  /// - Throws: `TrainingError.badData` when it cannot be read or is not UTF-8.
+  static func text(_ path: String) throws -> String? {
+    guard FileStatus(path: path) != nil else { return nil }
+    let bytes: [UInt8]
+    do {
+      bytes = try FileReader.bytes(path, limit: longest)
+    } catch {
+      throw TrainingError.badData(path: path, reason: error.explanation)
+    }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw TrainingError.badData(path: path, reason: "it is not UTF-8")
+    }
+    return text
+  }
+
+  /// No file of captions is longer.
+  private static let longest = 256 << 20
 
   private static func lines(_ text: String, _ path: String) throws -> [[String: String]] {
     var rows: [[String: String]] = []

@@ -1,4 +1,5 @@
 import Foundation
+import ResgraphFiles
 import ResgraphPictures
 
 /// A folder of pictures with captions: in a `metadata.jsonl` or `metadata.csv`, or in a text beside each picture.
@@ -42,15 +43,11 @@ public struct PictureFolder: Sendable {
     path: String, imageColumn: String = "image", captionColumn: String = "text",
     decodes: Bool = true
   ) throws {
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue
-    else { throw TrainingError.badData(path: path, reason: "there is no such folder") }
-    var root = path
-    if FileManager.default.fileExists(atPath: "\(path)/train", isDirectory: &isFolder),
-      isFolder.boolValue
-    {
-      root = "\(path)/train"
+    guard FileStatus(path: path)?.kind == .folder else {
+      throw TrainingError.badData(path: path, reason: "there is no such folder")
     }
+    let part = joinPath(path, "train")
+    let root = FileStatus(path: part)?.kind == .folder ? part : path
     let table =
       try CaptionTable(path: "\(root)/metadata.jsonl") ?? CaptionTable(path: "\(root)/metadata.csv")
     let pairs =
@@ -110,16 +107,12 @@ public struct PictureFolder: Sendable {
 
   /// Pictures with a text of the same name beside them.
   private static func pairs(in root: String) throws -> [(path: String, caption: String)] {
-    let names = try FileManager.default.contentsOfDirectory(atPath: root).sorted()
-    return try names.compactMap { name in
+    try FileReader.names(inFolder: root).compactMap { name in
       let parts = name.split(separator: ".")
       guard let ending = parts.last?.lowercased(), ["png", "jpg", "jpeg", "webp"].contains(ending)
       else { return nil }
       let text = "\(root)/\(name.dropLast(ending.count))txt"
-      guard let bytes = FileManager.default.contents(atPath: text) else { return nil }
-      guard let caption = String(bytes: bytes, encoding: .utf8) else {
-        throw TrainingError.badData(path: text, reason: "it is not UTF-8")
-      }
+      guard let caption = try CaptionTable.text(text) else { return nil }
       return ("\(root)/\(name)", caption.trimmingCharacters(in: .whitespacesAndNewlines))
     }
   }

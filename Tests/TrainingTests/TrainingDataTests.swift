@@ -89,6 +89,10 @@ import Testing
     #expect(refusal { try PictureFolder(path: path("short")) }.contains("row 2 has 1 fields"))
     try write("latin/metadata.jsonl", [0x7B, 0xE9, 0x7D])
     #expect(refusal { try PictureFolder(path: path("latin")) }.contains("not UTF-8"))
+    // Opened as a text, it would wait for a writer for ever.
+    try picture("pipe/a.png", 32, 32)
+    #expect(mkfifo(path("pipe/a.txt"), 0o600) == 0)
+    #expect(refusal { try PictureFolder(path: path("pipe")) }.contains("a pipe"))
     try picture("text/a.png", 32, 32)
     try write("text/a.txt", [0xFF, 0xFE])
     #expect(refusal { try PictureFolder(path: path("text")) }.contains("not UTF-8"))
