@@ -37,7 +37,7 @@ package final class DigestMemory: Sendable {
   /// Names a memory; it is read when it is needed.
   ///
   /// - Parameter path: The file that keeps it; made when there is something to remember.
-  package convenience init(path: String) { self.init(path: path, now: Self.systemTime) }
+  package convenience init(path: String) { self.init(path: path, now: systemTime) }
 
   /// - Parameters:
   ///   - path: The file that keeps it.
@@ -45,12 +45,6 @@ package final class DigestMemory: Sendable {
   init(path: String, now: @escaping @Sendable () -> Int64) {
     self.path = path
     self.now = now
-  }
-
-  @Sendable private static func systemTime() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
   }
 
   /// Whether a change after this moment would show.
@@ -97,14 +91,9 @@ package final class DigestMemory: Sendable {
     init?(line: Substring) {
       let fields = line.split(separator: " ", omittingEmptySubsequences: false)
       guard fields.count == 6, let status = FileStatus(fields: Array(fields.dropLast())),
-        fields[5].utf8.count == 64, fields[5].utf8.allSatisfy(Self.isHexadecimal)
+        isDigest(fields[5])
       else { return nil }
       self.init(status: status, digest: String(fields[5]))
-    }
-
-    private static func isHexadecimal(_ byte: UInt8) -> Bool {
-      (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-        || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
     }
   }
 

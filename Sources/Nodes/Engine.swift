@@ -75,7 +75,8 @@ public struct Engine: Sendable {
   ///     that the plan says whether results are there. A run digests them beside its nodes.
   /// - Returns: The nodes that run, in order, and the memory that they need.
   /// - Throws: `MemoryBudgetExceeded` when that is more than the engine may take, or than the machine
-  ///   and the limits of this process can give; `NodeFailure` when a file named by a node cannot be read; `RunCancelled`.
+  ///   and the limits of this process can give; `NodeFailure` when a file named by a node cannot be
+  ///   read; `RunCancelled`.
   public func plan(_ graph: ValidatedGraph, digestsFiles: Bool = false) throws -> Plan {
     let planner = Planner(
       cache: memory.results, history: memory.history,

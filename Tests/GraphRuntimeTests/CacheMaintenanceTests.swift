@@ -14,7 +14,7 @@ struct CacheMaintenanceTests {
 
   private func maintenance(limit: Int? = nil, laterBy seconds: Int64 = 0) -> CacheMaintenance {
     CacheMaintenance(
-      root: session.root, byteLimit: limit, now: CacheStore.now() + seconds * 1_000_000_000)
+      root: session.root, byteLimit: limit, now: systemTime() + seconds * 1_000_000_000)
   }
 
   @Test func statsCountWhatIsThere() throws {

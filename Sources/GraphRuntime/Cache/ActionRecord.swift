@@ -65,7 +65,7 @@ extension ActionRecord {
     var outputs: [String: Output] = [:]
     for (port, output) in stored {
       guard let type = output.string("type"), let digest = output.string("sha256"),
-        let bytes = output.int("bytes"), bytes >= 0, Self.isDigest(digest)
+        let bytes = output.int("bytes"), bytes >= 0, isDigest(digest)
       else { return nil }
       outputs[port] = Output(type: type, digest: digest, bytes: bytes)
     }
@@ -73,14 +73,6 @@ extension ActionRecord {
       key: key, node: node, version: version, outputs: outputs, seconds: seconds,
       created: created)
     guard self.text == text else { return nil }
-  }
-
-  private static func isDigest(_ text: String) -> Bool {
-    text.utf8.count == 64
-      && text.utf8.allSatisfy {
-        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
-          || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
-      }
   }
 
   /// Reads the record in a file; nil when there is none or it is damaged.

@@ -30,7 +30,7 @@ public struct CacheMaintenance: Sendable {
   ///   - root: The cache folder.
   ///   - byteLimit: The bytes that may be kept; nil for a tenth of what would be free without them.
   public init(root: String, byteLimit: Int? = nil) {
-    self.init(root: root, byteLimit: byteLimit, now: CacheStore.now())
+    self.init(root: root, byteLimit: byteLimit, now: systemTime())
   }
 
   /// - Parameters:

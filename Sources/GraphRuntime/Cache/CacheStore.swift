@@ -100,13 +100,6 @@ struct CacheStore: Sendable {
   /// Takes note that a file was used, for those who make room; it does not matter when that fails.
   static func touch(_ path: String) { utimensat(AT_FDCWD, path, nil, 0) }
 
-  /// The time in nanoseconds since 1970.
-  static func now() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-  }
-
   /// Removes a file; it does not matter when another process has done so.
   static func remove(_ path: String) { unlink(path) }
 }

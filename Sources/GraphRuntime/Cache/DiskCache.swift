@@ -112,7 +112,7 @@ public final class DiskCache: ResultCache {
     do {
       var record = ActionRecord(
         key: key.hex, node: type.name, version: type.version, outputs: [:], seconds: seconds,
-        created: Int(CacheStore.now() / 1_000_000_000))
+        created: Int(systemTime() / 1_000_000_000))
       for (port, value) in outputs { record.outputs[port] = try store(value) }
       try AtomicFile.write(
         Array(record.text.utf8), to: files.path(.actions, key.hex), permissions: 0o666)

@@ -24,7 +24,7 @@ public final class RunRecorder: Sendable {
   ///   - graph: The graph that runs.
   ///   - facts: What else the first line says.
   public init(root: String, graph: ValidatedGraph, facts: [String: String] = [:]) {
-    let seconds = CacheStore.now() / 1_000_000
+    let seconds = systemTime() / 1_000_000
     let name = "\(seconds)-\(UInt32.random(in: 0 ... .max))"
     path = "\(Self.folder(root))/\(name).jsonl"
     var members: [String: JSONValue] = facts.mapValues { .string($0) }

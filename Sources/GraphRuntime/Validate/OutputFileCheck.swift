@@ -6,6 +6,18 @@ package protocol ValueInFiles: PortValue {
   var fileCount: Int { get }
 }
 
+extension ValidatedGraph.ResolvedOutput {
+  /// The names of the files that a value is written to.
+  ///
+  /// - Parameters:
+  ///   - params: The parameters' values by name.
+  ///   - value: What is known of the value; a batch that nobody knows counts as one.
+  /// - Returns: Relative paths, at least one.
+  package func fileNames(params: [String: Literal], of value: (any PortValue)?) -> [String] {
+    fileNames(params: params, count: max(1, (value as? any ValueInFiles)?.fileCount ?? 1))
+  }
+}
+
 /// Checks before a run that the files it will write can have their names, and that each is its own.
 struct OutputFileCheck {
   private(set) var collector = DiagnosticCollector()
@@ -30,8 +42,7 @@ struct OutputFileCheck {
   mutating func add(_ output: ValidatedGraph.ResolvedOutput, value: (any PortValue)?) {
     // A parameter without a value is reported elsewhere.
     guard (output.pattern?.params ?? []).allSatisfy({ params[$0] != nil }) else { return }
-    let count = (value as? any ValueInFiles)?.fileCount ?? 1
-    for file in output.fileNames(params: params, count: max(1, count)) {
+    for file in output.fileNames(params: params, of: value) {
       guard fits(file, output), claim(file, for: output) else { return }
     }
   }

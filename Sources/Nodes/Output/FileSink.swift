@@ -76,9 +76,8 @@ extension Plan {
   ///   that only the run knows counts as one.
   public func files(in folder: String) -> [String] {
     graph.outputs.flatMap { output in
-      let value = graph.prospect(node: output.node, port: output.port)
-      let count = (value as? any ValueInFiles)?.fileCount ?? 1
-      return output.fileNames(params: graph.paramValues, count: max(1, count))
+      output.fileNames(
+        params: graph.paramValues, of: graph.prospect(node: output.node, port: output.port))
     }.map { joinPath(folder, $0) }
   }
 }
