@@ -45,19 +45,15 @@ final class JobThreads: Sendable {
   /// - Parameter threads: How many.
   /// - Throws: `ThreadFailure`; those that did start end again.
   init(threads: Int) throws {
-    do {
-      for _ in 0..<threads {
-        try WorkerThread { [jobs] in
-          while let job = jobs.take() { job() }
-        }.detach()
-      }
-    } catch {
-      close()
-      throw error
+    for _ in 0..<threads {
+      try WorkerThread { [jobs] in
+        while let job = jobs.take() { job() }
+      }.detach()
     }
   }
 
-  func add(_ job: @escaping Job) { jobs.put(job) }
+  /// The threads end when they have done what they were given.
+  deinit { jobs.close() }
 
-  func close() { jobs.close() }
+  func add(_ job: @escaping Job) { jobs.put(job) }
 }

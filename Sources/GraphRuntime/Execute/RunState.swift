@@ -114,7 +114,6 @@ struct RunState {
   /// - Returns: What was written; the caller fills in the time.
   /// - Throws: The first failure, after all running nodes have stopped.
   mutating func run() throws -> RunSummary {
-    defer { for pool in [compute, side, storage] { pool.close() } }
     takeKnownValues()
     while true {
       if failure == nil, let reason = token.reason { failure = RunCancelled(reason: reason) }
