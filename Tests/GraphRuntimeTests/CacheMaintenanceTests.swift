@@ -1,4 +1,5 @@
 import Foundation
+import ResgraphFiles
 import Testing
 
 @testable import GraphRuntime

@@ -106,26 +106,31 @@ def fit(pipe, folder: Path, weight: float, norm_weight: float) -> None:
             state[name].lerp_(value.to(state[name].dtype), norm_weight)
 
 
+def call(pipe, args, prompts, seeds, **more) -> list[np.ndarray]:
+    """Float pictures of one batch."""
+    width, height = parse_size(args.size)
+    return list(
+        pipe(
+            prompts,
+            width=width,
+            height=height,
+            num_inference_steps=args.steps,
+            guidance_scale=args.guidance,
+            generator=seeds,
+            output_type="np",
+            **more,
+        ).images
+    )
+
+
 def draw(pipe, captions: list[str], args, **more) -> list[np.ndarray]:
     """One float picture per caption; picture i uses seed `args.seed + i`."""
-    width, height = parse_size(args.size)
     pictures = []
     for start in range(0, len(captions), args.batch):
         part = captions[start : start + args.batch]
         seeds = [torch.Generator().manual_seed(args.seed + start + i) for i in range(len(part))]
         extra = {k: v[start : start + args.batch] for k, v in more.items()}
-        pictures += list(
-            pipe(
-                part,
-                width=width,
-                height=height,
-                num_inference_steps=args.steps,
-                guidance_scale=args.guidance,
-                generator=seeds,
-                output_type="np",
-                **extra,
-            ).images
-        )
+        pictures += call(pipe, args, part, seeds, **extra)
     return pictures
 
 

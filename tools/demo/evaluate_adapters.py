@@ -29,9 +29,10 @@ import torch
 from PIL import Image
 
 from ember import ember_right
-from evaluate import SAMPLERS, asked, judge_all, load_folder, make_sampler, save_pictures
+from evaluate import SAMPLERS, asked, call, judge_all, load_folder, make_sampler, save_pictures
 from holes import kept, spoiled
 from judge import verdict
+from latents import parse_size
 from reader import read, silhouette
 from render import render
 from train_control import canny
@@ -107,26 +108,9 @@ def batches(args, scenes):
         yield part, [torch.Generator().manual_seed(args.seed + start + i) for i in range(len(part))]
 
 
-def call(pipe, args, prompts, seeds, **more) -> list[np.ndarray]:
-    """Float pictures of one batch."""
-    width, height = (int(v) for v in args.size.split("x"))
-    return list(
-        pipe(
-            prompts,
-            width=width,
-            height=height,
-            num_inference_steps=args.steps,
-            guidance_scale=args.guidance,
-            generator=seeds,
-            output_type="np",
-            **more,
-        ).images
-    )
-
-
 def draw_along_edges(args, scenes, pipe, mode: str) -> list[np.ndarray]:
     """Pictures with the caption and the scene's edges given, as pictures of that mode."""
-    width, height = (int(v) for v in args.size.split("x"))
+    width, height = parse_size(args.size)
     pictures = []
     for part, seeds in batches(args, scenes):
         edges = [
